@@ -1,0 +1,34 @@
+/* The API as a whole: what handlers share, and starting it on an HTTP server. */
+#ifndef MIMEO_API_API_H
+#define MIMEO_API_API_H
+
+#include <stdbool.h>
+
+struct api;
+struct blob_store;
+struct err;
+struct predict;
+struct registry;
+struct store;
+
+enum api_output_form { API_OUTPUT_AUTO, API_OUTPUT_URL, API_OUTPUT_DATA };
+
+struct api_options {
+    struct store *store; /* all borrowed */
+    struct blob_store *blobs;
+    struct predict *predict;
+    const struct registry *registry;
+    const char *listen, *public_url, *trusted_proxies;
+    const char *tls_certificate_path, *tls_key_path;
+    const char *data_folder;
+    enum api_output_form sync_output_form; /* files in a finished Prefer: wait answer */
+    int link_lifetime_s;
+    bool official_only_by_name; /* strict: owner/name without a version only for official models */
+    int workers, connections_max;
+};
+
+bool api_start(const struct api_options *options, struct api **ret_api, struct err *err);
+int api_port(const struct api *api);
+void api_stop(struct api *api, int drain_ms);
+
+#endif

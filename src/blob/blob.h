@@ -1,0 +1,47 @@
+/* Blobs: the bytes of uploaded files and of outputs, on a local disk, and links to them that are
+ * signed and expire. A blob is named "<key>/<name>": key is random, name is a plain file name
+ * ("out-0.png") that ends up last in the link. Not here: who may have one (api/). Thread safe. */
+#ifndef MIMEO_BLOB_BLOB_H
+#define MIMEO_BLOB_BLOB_H
+
+#include "base/buf.h"
+
+struct blob_store;
+struct err;
+
+#define BLOB_REF_MAX 160 /* bytes of "<key>/<name>", with the final 0 */
+
+/* Opens (and makes) folder; removes what an earlier process left half written. `secret`: at least
+ * 32 bytes; the same secret makes old links work after a restart. */
+bool blob_open(const char *folder, struct str secret, struct blob_store **ret_blobs,
+               struct err *err);
+void blob_close(struct blob_store *blobs);
+
+/* Move a finished file into the store, durably. `name` is cleaned to a plain file name.
+ * ret_ref gets "<key>/<name>". */
+bool blob_put_file(struct blob_store *blobs, const char *path, const char *name,
+                   char ret_ref[BLOB_REF_MAX], struct err *err);
+bool blob_put_bytes(struct blob_store *blobs, struct str bytes, const char *name,
+                    char ret_ref[BLOB_REF_MAX], struct err *err);
+
+/* The local path of a blob, whether or not it exists. False when ref is not well formed. */
+bool blob_path(const struct blob_store *blobs, struct str ref, char *ret_path, size_t size);
+
+/* Open for reading: descriptor (O_CLOEXEC; the caller closes) and size. ERR_NOT_FOUND. */
+bool blob_read(const struct blob_store *blobs, struct str ref, int *ret_fd, int64_t *ret_size,
+               struct err *err);
+bool blob_remove(struct blob_store *blobs, struct str ref, struct err *err); /* absent is fine */
+
+/* The link's path, without host: "/outputs/<key>/<expiry>-<signature>/<name>". */
+bool blob_link(const struct blob_store *blobs, struct str ref, int64_t expires_unix_s,
+               struct buf *out);
+
+/* Check such a path. False when it is malformed, expired at now, or the signature is wrong
+ * (compared in constant time). ret_ref as in blob_put_file. */
+bool blob_check_link(const struct blob_store *blobs, struct str path, int64_t now_unix_s,
+                     char ret_ref[BLOB_REF_MAX]);
+
+/* The media type by a name's ending: "image/png"; "application/octet-stream" when unknown. */
+const char *blob_content_type(const char *name);
+
+#endif
