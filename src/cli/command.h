@@ -3,6 +3,8 @@
 #ifndef MIMEO_CLI_COMMAND_H
 #define MIMEO_CLI_COMMAND_H
 
+#include <stddef.h> /* NULL, for the generated table */
+
 struct option_row;
 struct option_values;
 

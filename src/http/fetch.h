@@ -12,7 +12,7 @@
 struct err;
 
 struct fetch_options {
-    int64_t bytes_max;      /* ERR_TOO_LARGE beyond; by Content-Length when told, else as it comes */
+    int64_t bytes_max;      /* ERR_TOO_LARGE beyond; by Content-Length when told, else as it comes; 0: any */
     int timeout_ms;         /* whole transfer; 0: none (then stall_timeout_ms bounds it) */
     int stall_timeout_ms;   /* no byte for that long; 0: 30 s */
     int redirects_max;
@@ -30,8 +30,12 @@ struct fetch_result {
     char file_name[128];    /* last path segment of the final URL, cleaned; "" when none */
 };
 
-/* Get url into the file at `path` (made or, with resume_from, continued). The error's detail is
- * one sentence a client may see and never holds an address the name resolved to. */
+/* Get url into the file at `path` (made or, with resume_from, continued). A failure removes a file
+ * that this call made; one that was there before stays, with what arrived (so make an empty one
+ * first to be able to resume). The error's detail is one sentence a client may see and never holds
+ * an address the name resolved to. Proxies of the environment count only with allow_private.
+ * ERR_FORBIDDEN: not a public address, or 401/403; ERR_NOT_FOUND: 404; ERR_TOO_LARGE; ERR_TIMEOUT;
+ * ERR_CANCELED; ERR_UNAVAILABLE: may work later; ERR_INVALID: it will not. */
 bool fetch_file(const char *url, const char *path, const struct fetch_options *options,
                 struct fetch_result *ret_result, struct err *err);
 

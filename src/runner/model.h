@@ -8,6 +8,7 @@
 #define MIMEO_RUNNER_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h> /* NULL, for the generated registry */
 
 struct err;
 struct job;

@@ -56,11 +56,11 @@ struct store_file {
 };
 
 struct store_token {
-    char id[17];             /* what `tokens list` shows and `tokens revoke` takes */
-    const char *name;        /* a label; may be "" */
+    char id[17];      /* what `tokens list` shows and `tokens revoke` takes */
+    const char *name; /* a label; may be "" */
     const char *account;
-    const char *prefix;      /* first characters, for recognising it */
-    unsigned char hash[32];  /* SHA-256 of the token */
+    const char *prefix;             /* first characters, for recognising it */
+    unsigned char hash[32];         /* SHA-256 of the token */
     int64_t created_us, revoked_us; /* revoked_us 0: valid */
 };
 
@@ -69,11 +69,11 @@ struct store_token {
 struct store_write {
     enum store_write_kind kind;
     union {
-        const struct prediction *prediction;  /* INSERT; ERR_CONFLICT when the id exists */
-        struct store_prediction_move move;    /* applied=false when the state did not match */
-        const char *id;                       /* CANCEL_REQUEST, FILE_DELETE, TOKEN_REVOKE */
+        const struct prediction *prediction; /* INSERT; ERR_CONFLICT when the id exists */
+        struct store_prediction_move move;   /* applied=false when the state did not match */
+        const char *id;                      /* CANCEL_REQUEST, FILE_DELETE, TOKEN_REVOKE */
         const struct store_file *file;
-        const struct store_token *token;      /* ERR_CONFLICT when the hash exists */
+        const struct store_token *token; /* ERR_CONFLICT when the hash exists */
         struct {
             const char *name;
             struct str value;
@@ -87,7 +87,8 @@ struct store_write {
     /* Results, valid in `done`: */
     bool ok;      /* committed; else err says why, and nothing of it is stored */
     bool applied; /* the row was there / the condition held */
-    enum prediction_status status; /* MOVE, CANCEL_REQUEST not applied: the state found (COUNT: no such id) */
+    enum prediction_status
+        status; /* MOVE, CANCEL_REQUEST not applied: the state found (COUNT: no such id) */
     struct err err;
 
     struct store_write *next; /* the store's own */
@@ -120,8 +121,8 @@ struct store_prediction_query {
     int limit;                                   /* 1..1000 */
 };
 bool store_prediction_list(struct store *store, const struct store_prediction_query *query,
-                           struct arena *arena, struct prediction **ret_predictions,
-                           int *ret_count, struct err *err);
+                           struct arena *arena, struct prediction **ret_predictions, int *ret_count,
+                           struct err *err);
 
 /* Every prediction that is not terminal, oldest first; only id, version, status, attempts,
  * cancel_requested, created_us are filled. For the start of the server. */

@@ -1,0 +1,129 @@
+# The whole of it in short words; meson.build does the building. `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := build
+
+BUILD ?= build
+TYPE ?= release
+MESON_OPTIONS ?=
+NINJA_TARGETS ?=
+FUZZ_SECONDS ?= 60
+prefix ?= /usr/local
+
+# The own C files, for the checks.
+C_FILES = $(shell find src client tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
+OWN_C_FILES = $(shell find src client -name '*.[ch]' | LC_ALL=C sort)
+
+.PHONY: help run build configure everything test bench check format format-check tidy asan tsan ubsan fuzz clean install
+
+help:
+	@echo "make run      install what is missing, build, fetch weights, serve, make one picture"
+	@echo "make test     build everything and run all tests; the last line counts them"
+	@echo "make build    build/mimeo and build/mimeo-runner (CC=clang: with clang)"
+	@echo "make check    format, layers, symbols, sizes, banned functions, documents, static analysis"
+	@echo "make asan     the C tests under the address and undefined-behaviour sanitizers (tsan, ubsan: alike)"
+	@echo "make fuzz     every fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))"
+	@echo "make bench    the measurements; each prints a ratio"
+	@echo "make format   lay out the C files"
+	@echo "make install  into prefix ($(prefix))"
+	@echo "make clean    remove the builds"
+
+run:
+	@tools/make-run
+
+# ---- Building -----------------------------------------------------------------------------------
+
+build: configure
+	@ninja -C $(BUILD) --quiet mimeo mimeo-runner
+
+everything: configure
+	@ninja -C $(BUILD) --quiet
+
+# Configure when there is no build yet, and again when a file came or went (what is built is what
+# lies in the folders), when cmocka came, or with another compiler.
+configure:
+	@tools/install-dependencies build
+	@mkdir -p $(BUILD)
+	@{ echo "$(CC) $(TYPE) $(MESON_OPTIONS)"; pkg-config --modversion cmocka 2>/dev/null || true; \
+	   find src client models tests bench \( -name '*.c' -o -name '*.yaml' -o -name '*.sql' \) \
+	        -not -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort; } > $(BUILD)/listing.new
+	@if [ ! -f $(BUILD)/build.ninja ] || \
+	    [ "$$(head -n 1 $(BUILD)/listing.new)" != "$$(head -n 1 $(BUILD)/listing 2>/dev/null)" ]; then \
+	     mv $(BUILD)/listing.new $(BUILD).listing && rm -rf $(BUILD) && \
+	     CC="$(CC)" meson setup $(BUILD) --buildtype=$(TYPE) --prefix=$(prefix) $(MESON_OPTIONS) > $(BUILD).log 2>&1 \
+	         || { cat $(BUILD).log; rm -f $(BUILD).listing $(BUILD).log; exit 1; }; \
+	     rm -f $(BUILD).log; mv $(BUILD).listing $(BUILD)/listing; \
+	 elif ! cmp -s $(BUILD)/listing.new $(BUILD)/listing; then \
+	     meson setup --reconfigure $(BUILD) > $(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log; exit 1; }; \
+	     mv $(BUILD)/listing.new $(BUILD)/listing; \
+	 else rm $(BUILD)/listing.new; fi
+
+install: build
+	@ninja -C $(BUILD) --quiet
+	meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build build-*
+
+# ---- Tests --------------------------------------------------------------------------------------
+
+test:
+	@tools/install-dependencies build test
+	@$(MAKE) --no-print-directory everything
+	@tools/run-tests $(BUILD)
+
+# The C tests once more, in builds of their own.
+asan:
+	@tools/install-dependencies build test
+	@$(MAKE) --no-print-directory everything BUILD=build-asan TYPE=debugoptimized \
+	    MESON_OPTIONS="-Db_sanitize=address,undefined -Db_lundef=false"
+	@tools/run-tests --only-c build-asan
+
+ubsan:
+	@tools/install-dependencies build test
+	@$(MAKE) --no-print-directory everything BUILD=build-ubsan TYPE=debugoptimized \
+	    MESON_OPTIONS="-Db_sanitize=undefined -Db_lundef=false"
+	@tools/run-tests --only-c build-ubsan
+
+# OpenMP's own threads are not known to the sanitizer, so only what the server is made of counts.
+tsan:
+	@tools/install-dependencies build test
+	@$(MAKE) --no-print-directory everything BUILD=build-tsan TYPE=debugoptimized \
+	    MESON_OPTIONS="-Db_sanitize=thread -Db_lundef=false"
+	@tools/run-tests --only-c --only-server build-tsan
+
+fuzz:
+	@tools/install-dependencies build test
+	@$(MAKE) --no-print-directory everything BUILD=build-fuzz CC=clang TYPE=debugoptimized \
+	    MESON_OPTIONS="-Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false"
+	@mkdir -p build-fuzz/found
+	@for fuzzer in $$(find build-fuzz -maxdepth 1 -name 'fuzz-*' -type f -perm -u+x | LC_ALL=C sort); do \
+	    name=$$(basename $$fuzzer | sed 's/^fuzz-//; s/-/_/g'); mkdir -p build-fuzz/found/$$name; \
+	    echo "== $$name"; corpus=; [ -d tests/fuzz/corpus/$$name ] && corpus=tests/fuzz/corpus/$$name; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build-fuzz/found/ \
+	        build-fuzz/found/$$name $$corpus 2>&1 | tail -n 12 | grep -vE '^$$' ; done
+	@! ls build-fuzz/found/crash-* build-fuzz/found/leak-* build-fuzz/found/oom-* 2>/dev/null | grep .
+
+bench: everything
+	@tools/run-bench $(BUILD)
+
+# ---- Checks -------------------------------------------------------------------------------------
+
+check: format-check tidy
+	@tools/check-layers LAYERS $(shell find src -name '*.[ch]' | LC_ALL=C sort)
+	@tools/check-banned $(OWN_C_FILES)
+	@tools/check-sizes $(OWN_C_FILES)
+	@tools/check-symbols $(BUILD)
+	@tools/check-docs docs/architecture.md
+	@echo "make check: all good"
+
+format-check:
+	@tools/install-dependencies build test
+	@clang-format --dry-run -Werror $(C_FILES)
+
+format:
+	@clang-format -i $(C_FILES)
+
+tidy: everything
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+	    --suppress=missingIncludeSystem --suppress=unknownMacro --library=posix,gnu -j 2 \
+	    -D_GNU_SOURCE -DMIMEO_VERSION='"0"' -I src -I client $(filter %.c,$(OWN_C_FILES))

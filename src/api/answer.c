@@ -1,0 +1,78 @@
+/* The answer to a request that waited for its prediction.
+ *
+ * It reads the record and perhaps the output's files, so it runs on threads of its own, never on
+ * the one that ended the prediction. Not here: who waits (waits.c). */
+#include "api/answer.h"
+
+#include "api/api_private.h"
+#include "api/problem.h"
+#include "api/render.h"
+#include "api/reply.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/work.h"
+#include "predict/predict.h"
+
+#define ANSWER_RECORD_BYTES (256u << 20) /* one record in memory: input and output at their limits */
+
+struct answer { /* in the call's arena */
+    struct http_call *call;
+    const char *id;
+};
+
+/* Files as data: URLs? Over plain http the official JavaScript and Python clients make files only
+ * of data: URLs, so a link would reach the caller as a mere string. */
+static bool wants_inline(const struct http_call *call)
+{
+    switch (api_of(call)->sync_output_form) {
+    case API_OUTPUT_URL:
+        return false;
+    case API_OUTPUT_DATA:
+        return true;
+    default:
+        return !http_is_https(call);
+    }
+}
+
+void answer_now(struct http_call *call, const char *id)
+{
+    struct render_options options = { api_of(call), http_base_url(call), wants_inline(call), true };
+    struct prediction prediction;
+    struct arena arena;
+    struct buf body;
+    struct err err;
+
+    arena_init(&arena, ANSWER_RECORD_BYTES);
+    if (predict_get(api_of(call)->predict, NULL, id, &arena, &prediction, &err)) {
+        buf_init(&body, RENDER_BYTES_MAX);
+        render_prediction(&options, &prediction, &body);
+        reply_json(call, prediction_status_is_terminal(prediction.status) ? 201 : 202, &body);
+    } else {
+        problem_reply(call, &err);
+    }
+    arena_done(&arena);
+}
+
+static void run(void *context)
+{
+    const struct answer *answer = context;
+
+    answer_now(answer->call, answer->id);
+}
+
+void answer_after_wait(struct http_call *call, const char *id)
+{
+    struct answer *answer = arena_alloc(http_arena(call), sizeof(*answer));
+    struct err err;
+
+    if (answer) {
+        answer->call = call;
+        answer->id = arena_strdup(http_arena(call), str_from(id));
+    }
+    if (!answer || !answer->id) {
+        err_set(&err, ERR_NO_MEMORY, "not enough memory for an answer");
+        problem_reply(call, &err);
+    } else if (!work_submit(api_of(call)->answers, run, answer)) {
+        answer_now(call, answer->id); /* the queue has a place per connection: not in practice */
+    }
+}

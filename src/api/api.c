@@ -1,0 +1,147 @@
+/* The API as a whole: what handlers share, and starting it on an HTTP server.
+ *
+ * Routes are the resources' tables, under "" and under the gateway prefix "/replicate". Not here:
+ * what a resource does (resource/), errors (problem.c), JSON shapes (render.c). */
+#include "api/api_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/auth.h"
+#include "api/envelope.h"
+#include "api/problem.h"
+#include "api/resource.h"
+#include "api/sweep.h"
+#include "api/waits.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/work.h"
+#include "store/store.h"
+
+#define API_ANSWER_THREADS 2 /* render what waiting requests get; the work is short */
+#define API_CONNECTIONS_DEFAULT 4096
+#define API_WORKERS_DEFAULT 8
+#define API_SECRET_NAME "files_signing_secret"
+
+static const char *const api_prefixes[] = { "", "/replicate", NULL };
+
+static void log_call(struct http_call *call, int status, int64_t duration_us)
+{
+    struct str path = http_path(call);
+
+    log_event(LOG_DEBUG, "request", "id=%s method=%s path=\"%.*s\" status=%d us=%lld",
+              http_request_id(call), http_method(call), (int)(path.len > 200 ? 200 : path.len),
+              path.ptr ? path.ptr : "", status, (long long)duration_us);
+}
+
+/* The secret that signs download links of files: made once, kept in the store. */
+static bool load_secret(struct api *api, struct err *err)
+{
+    struct store_write write = { .kind = STORE_SETTING_PUT };
+    char fresh[API_FILE_SECRET_LEN + 1];
+    struct arena arena;
+    struct str value;
+    bool ok;
+
+    id_random_text(fresh, API_FILE_SECRET_LEN);
+    write.setting.name = API_SECRET_NAME;
+    write.setting.value = (struct str){ fresh, API_FILE_SECRET_LEN };
+    write.setting.only_if_absent = true;
+    arena_init(&arena, 1u << 16);
+    ok = store_write_wait(api->store, &write, err) &&
+         store_setting_get(api->store, API_SECRET_NAME, &arena, &value, err);
+    if (ok && !str_copy(value, api->file_secret, sizeof(api->file_secret)))
+        ok = err_set(err, ERR_INTERNAL, "the stored secret for files is too long");
+    arena_done(&arena);
+    return ok;
+}
+
+static bool collect_tables(struct api *api, struct err *err)
+{
+    size_t count = 0;
+
+    while (api_resource_registry[count])
+        count++;
+    api->tables = calloc(count + 1, sizeof(struct http_route *));
+    if (!api->tables)
+        return err_set(err, ERR_NO_MEMORY, "not enough memory to start the API");
+    for (size_t i = 0; i < count; i++)
+        api->tables[i] = api_resource_registry[i]->routes;
+    return true;
+}
+
+static bool start_server(struct api *api, const struct api_options *options, int connections_max,
+                         struct err *err)
+{
+    struct http_server_options server = {
+        .listen = options->listen,
+        .tls_certificate_path = options->tls_certificate_path,
+        .tls_key_path = options->tls_key_path,
+        .public_url = options->public_url,
+        .trusted_proxies = options->trusted_proxies,
+        .prefixes = api_prefixes,
+        .tables = api->tables,
+        .workers = options->workers > 0 ? options->workers : API_WORKERS_DEFAULT,
+        .connections_max = connections_max,
+        .spill_folder = options->data_folder,
+        .context = api,
+        .authenticate = auth_check,
+        .problem = problem_reply_server,
+        .finished = log_call,
+    };
+
+    return http_server_start(&server, &api->server, err);
+}
+
+bool api_start(const struct api_options *options, struct api **ret_api, struct err *err)
+{
+    struct api *api = calloc(1, sizeof(*api));
+    int connections_max = options->connections_max > 0 ? options->connections_max
+                                                        : API_CONNECTIONS_DEFAULT;
+
+    if (!api)
+        return err_set(err, ERR_NO_MEMORY, "not enough memory to start the API");
+    api->store = options->store;
+    api->blobs = options->blobs;
+    api->predict = options->predict;
+    api->registry = options->registry;
+    api->sync_output_form = options->sync_output_form;
+    api->link_lifetime_s = options->link_lifetime_s;
+    api->official_only_by_name = options->official_only_by_name;
+    if (!auth_new(api->store, &api->auth, err) || !envelope_new(&api->envelope, err) ||
+        !load_secret(api, err) || !collect_tables(api, err) ||
+        !work_pool_new("answers", API_ANSWER_THREADS, (size_t)connections_max, &api->answers,
+                       err) ||
+        !waits_new(answer_after_wait, answer_now, &api->waits, err) ||
+        !sweep_start(api->store, api->blobs, &api->sweep, err) ||
+        !start_server(api, options, connections_max, err)) {
+        api_stop(api, 0);
+        return false;
+    }
+    *ret_api = api;
+    return true;
+}
+
+int api_port(const struct api *api)
+{
+    return http_server_port(api->server);
+}
+
+void api_stop(struct api *api, int drain_ms)
+{
+    if (!api)
+        return;
+    waits_stop(api->waits);
+    if (api->server)
+        http_server_stop(api->server, drain_ms);
+    if (api->answers)
+        work_pool_free(api->answers);
+    sweep_stop(api->sweep);
+    envelope_free(api->envelope);
+    auth_free(api->auth);
+    free(api->tables);
+    free(api);
+}

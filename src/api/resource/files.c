@@ -1,0 +1,327 @@
+/* Uploaded files over HTTP: upload, get, list, delete, download by a signed link.
+ *
+ * The forms of all official clients are understood: `metadata` may be a field or a file part,
+ * `content` may have no file name, `filename` and `type` may be fields. Files last a day (sweep.c).
+ * Not here: a file's URL as an input (predict/ resolves it), output files (resource/outputs.c). */
+#include <string.h>
+
+#include "api/api_private.h"
+#include "api/page.h"
+#include "api/problem.h"
+#include "api/render.h"
+#include "api/reply.h"
+#include "api/resource.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "blob/blob.h"
+#include "domain/limits.h"
+#include "http/multipart.h"
+#include "store/store.h"
+
+#define FILES_FORM_BYTES (LIMIT_FILE_BYTES + (1u << 20)) /* a file of the largest size and its form */
+#define FILES_METADATA_BYTES (64u << 10)
+#define FILES_RECORD_BYTES (8u << 20) /* a page of records */
+#define FILES_PAGE 100
+#define FILES_TYPE_DEFAULT "application/octet-stream"
+
+/* ---- Upload ----------------------------------------------------------------------------------- */
+
+static const struct multipart_part *find_part(const struct multipart_part *parts, int count,
+                                              const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(parts[i].name, name) == 0)
+            return &parts[i];
+    return NULL;
+}
+
+/* A plain field's text, or NULL; what is long or not text is not taken. */
+static const char *field_text(const struct multipart_part *parts, int count, const char *name,
+                              struct arena *arena)
+{
+    const struct multipart_part *part = find_part(parts, count, name);
+
+    if (!part || part->body.len == 0 || part->body.len > 255 || !str_is_utf8(part->body) ||
+        memchr(part->body.ptr, '\0', part->body.len))
+        return NULL;
+    return arena_strdup(arena, part->body);
+}
+
+/* The metadata as sorted JSON; "{}" when there is none. */
+static bool read_metadata(const struct multipart_part *part, struct arena *arena,
+                          struct str *ret_text, struct err *err)
+{
+    json_t *json = NULL;
+    struct buf text;
+    char *copy;
+
+    *ret_text = S("{}");
+    if (!part || str_trim(part->body).len == 0)
+        return true;
+    if (part->body.len > FILES_METADATA_BYTES)
+        return err_set(err, ERR_INVALID, "metadata must be smaller than 64 KiB");
+    if (!json_parse(part->body, &json, err))
+        return err_set(err, ERR_INVALID, "metadata must be a JSON object");
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return err_set(err, ERR_INVALID, "metadata must be a JSON object");
+    }
+    buf_init(&text, 6 * FILES_METADATA_BYTES);
+    json_write(json, true, &text);
+    json_decref(json);
+    copy = arena_strdup(arena, buf_str(&text));
+    *ret_text = (struct str){ copy, text.len };
+    buf_done(&text);
+    return copy || err_set(err, ERR_NO_MEMORY, "not enough memory for a file's metadata");
+}
+
+static void hash_content(struct str content, struct store_file *file)
+{
+    unsigned char sha256[HASH_SHA256_BYTES] = { 0 }, md5[HASH_MD5_BYTES] = { 0 };
+    struct hash_stream *stream = hash_stream_new();
+
+    if (stream) {
+        hash_stream_update(stream, content);
+        hash_stream_finish(stream, sha256, md5);
+    }
+    hash_hex(sha256, sizeof(sha256), file->sha256);
+    hash_hex(md5, sizeof(md5), file->md5);
+}
+
+/* The record of a form, but for its blob. */
+static bool read_form(struct http_call *call, struct store_file *file, struct str *ret_content,
+                      struct err *err)
+{
+    struct arena *arena = http_arena(call);
+    const struct multipart_part *content;
+    struct multipart_part *parts;
+    const char *name, *type;
+    int count;
+
+    if (!multipart_parse(http_header(call, "Content-Type"), http_body(call), arena, &parts, &count,
+                         err))
+        return false;
+    content = find_part(parts, count, "content");
+    if (!content)
+        return err_set(err, ERR_INVALID, "The form has no part named \"content\"");
+    if (content->body.len > LIMIT_FILE_BYTES)
+        return err_set(err, ERR_TOO_LARGE, "Files must be less than 100MB in size");
+    if (!read_metadata(find_part(parts, count, "metadata"), arena, &file->metadata, err))
+        return false;
+    name = field_text(parts, count, "filename", arena);
+    type = field_text(parts, count, "type", arena);
+    file->name = content->file_name && *content->file_name ? content->file_name
+                 : name                                    ? name
+                                                           : "file";
+    file->content_type = content->content_type && *content->content_type ? content->content_type
+                         : type                                          ? type
+                                                                         : FILES_TYPE_DEFAULT;
+    /* Both are shown as JSON text: bytes that are none are not kept. */
+    if (!str_is_utf8(str_from(file->name)))
+        file->name = "file";
+    if (!str_is_utf8(str_from(file->content_type)))
+        file->content_type = FILES_TYPE_DEFAULT;
+    file->size = (int64_t)content->body.len;
+    *ret_content = content->body;
+    return true;
+}
+
+static void reply_file(struct http_call *call, int status, const struct store_file *file)
+{
+    struct buf body;
+
+    buf_init(&body, RENDER_BYTES_MAX);
+    render_file(http_base_url(call), file, &body);
+    reply_json(call, status, &body);
+}
+
+/* Bytes first, then the record: what a crash leaves is a blob nobody knows, never the reverse. */
+static bool keep_file(struct http_call *call, struct store_file *file, struct str content,
+                      struct err *err)
+{
+    struct store_write write = { .kind = STORE_FILE_INSERT };
+    struct api *api = api_of(call);
+    char ref[BLOB_REF_MAX];
+
+    id_file(file->id);
+    file->account = http_account(call);
+    file->created_us = clock_now_us();
+    file->expires_us = file->created_us + (int64_t)LIMIT_FILE_LIFETIME_S * 1000000;
+    hash_content(content, file);
+    if (!blob_put_bytes(api->blobs, content, file->name, ref, err))
+        return false;
+    file->blob = ref;
+    write.file = file;
+    if (store_write_wait(api->store, &write, err))
+        return true;
+    blob_remove(api->blobs, str_from(ref), NULL);
+    return false;
+}
+
+static void upload(struct http_call *call)
+{
+    struct store_file file = { 0 };
+    struct str content;
+    struct err err;
+
+    if (!read_form(call, &file, &content, &err)) {
+        if (err.kind == ERR_TOO_LARGE)
+            problem_reply_file_too_large(call);
+        else if (err.kind == ERR_INVALID)
+            problem_reply_detail(call, 400, "Bad request", err.detail);
+        else
+            problem_reply(call, &err);
+        return;
+    }
+    if (keep_file(call, &file, content, &err))
+        reply_file(call, 201, &file);
+    else
+        problem_reply(call, &err);
+}
+
+/* ---- Get, delete, download -------------------------------------------------------------------- */
+
+/* The record, when it is the account's and has not expired; false: answered. */
+static bool find_file(struct http_call *call, const char *account, struct store_file *ret_file)
+{
+    struct err err;
+
+    if (!store_file_get(api_of(call)->store, account, http_param(call, "id"), http_arena(call),
+                        ret_file, &err)) {
+        if (err.kind == ERR_NOT_FOUND)
+            problem_reply_file_not_found(call);
+        else
+            problem_reply(call, &err);
+        return false;
+    }
+    if (ret_file->expires_us <= clock_now_us()) {
+        problem_reply_file_not_found(call);
+        return false;
+    }
+    return true;
+}
+
+static void get(struct http_call *call)
+{
+    struct store_file file;
+
+    if (find_file(call, http_account(call), &file))
+        reply_file(call, 200, &file);
+}
+
+static void delete(struct http_call *call)
+{
+    struct store_write write = { .kind = STORE_FILE_DELETE, .account = http_account(call) };
+    struct api *api = api_of(call);
+    struct store_file file;
+    struct err err;
+
+    if (!find_file(call, http_account(call), &file))
+        return;
+    write.id = file.id;
+    if (!store_write_wait(api->store, &write, &err)) {
+        problem_reply(call, &err);
+        return;
+    }
+    if (!write.applied) {
+        problem_reply_file_not_found(call);
+        return;
+    }
+    blob_remove(api->blobs, str_from(file.blob), NULL); /* else the disk keeps it; the API does not */
+    reply_empty(call);
+}
+
+/* base64 of HMAC-SHA256 over "{owner} {id} {expiry}". */
+static bool signature_holds(struct http_call *call, const char *owner, const char *expiry,
+                            const char *signature)
+{
+    unsigned char code[HASH_SHA256_BYTES];
+    char *signed_text = arena_printf(http_arena(call), "%s %s %s", owner, http_param(call, "id"),
+                                     expiry);
+    struct buf given;
+    bool holds;
+
+    if (!signed_text)
+        return false;
+    hash_hmac_sha256(str_from(api_of(call)->file_secret), str_from(signed_text), code);
+    buf_init(&given, 256);
+    holds = base64_decode(str_from(signature), BASE64_STANDARD, &given) &&
+            str_equal_constant_time(buf_str(&given),
+                                    (struct str){ (const char *)code, sizeof(code) });
+    buf_done(&given);
+    return holds;
+}
+
+static void download(struct http_call *call)
+{
+    const char *owner = http_query(call, "owner"), *expiry = http_query(call, "expiry");
+    const char *signature = http_query(call, "signature");
+    struct store_file file;
+    int64_t expiry_s, size;
+    int fd;
+
+    if (!owner || !expiry || !signature || !str_to_int64(str_from(expiry), &expiry_s) ||
+        expiry_s <= clock_now_us() / 1000000 ||
+        !signature_holds(call, owner, expiry, signature)) {
+        problem_reply_file_not_found(call);
+        return;
+    }
+    if (!find_file(call, owner, &file))
+        return;
+    if (!blob_read(api_of(call)->blobs, str_from(file.blob), &fd, &size, NULL)) {
+        problem_reply_file_not_found(call);
+        return;
+    }
+    reply_set_headers(call);
+    http_reply_file(call, 200, FILES_TYPE_DEFAULT, fd, 0, size);
+}
+
+/* ---- List ------------------------------------------------------------------------------------- */
+
+static void list(struct http_call *call)
+{
+    struct store_file *files;
+    struct page_cursor cursor, next = { .newer = false };
+    struct arena arena;
+    struct buf body;
+    struct err err;
+    int count, shown;
+
+    if (!page_cursor_read(call, &cursor))
+        return;
+    arena_init(&arena, FILES_RECORD_BYTES);
+    if (!store_file_list(api_of(call)->store, http_account(call), cursor.position, FILES_PAGE + 1,
+                         clock_now_us(), &arena, &files, &count, &err)) {
+        arena_done(&arena);
+        problem_reply(call, &err);
+        return;
+    }
+    shown = count > FILES_PAGE ? FILES_PAGE : count;
+    if (shown < count) {
+        next.position.created_us = files[shown - 1].created_us;
+        str_copy(str_from(files[shown - 1].id), next.position.id, sizeof(next.position.id));
+    }
+    buf_init(&body, RENDER_BYTES_MAX);
+    page_open(call, "/v1/files", NULL, shown < count ? &next : NULL, NULL, &body);
+    for (int i = 0; i < shown; i++) {
+        if (i > 0)
+            buf_append_char(&body, ',');
+        render_file(http_base_url(call), &files[i], &body);
+    }
+    page_close(&body);
+    arena_done(&arena);
+    reply_json(call, 200, &body);
+}
+
+static const struct http_route routes[] = {
+    { "POST", "/v1/files", upload, HTTP_BODY_FILE, FILES_FORM_BYTES },
+    { "GET", "/v1/files", list, 0, 0 },
+    { "GET", "/v1/files/{id}", get, 0, 0 },
+    { "DELETE", "/v1/files/{id}", delete, 0, 0 },
+    { "GET", "/v1/files/{id}/download", download, HTTP_PUBLIC, 0 },
+    { NULL, NULL, NULL, 0, 0 },
+};
+
+const struct api_resource api_resource_files = { routes };

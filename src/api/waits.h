@@ -1,0 +1,29 @@
+/* Requests that wait for their prediction, so that the server can end while some do.
+ * Private to api/. */
+#ifndef MIMEO_API_WAITS_H
+#define MIMEO_API_WAITS_H
+
+#include <stdbool.h>
+
+#include "base/id.h"
+
+struct err;
+struct http_call;
+struct predict;
+struct waits;
+
+/* What answers a call whose wait is over; called once per call. */
+typedef void waits_answer(struct http_call *call, const char *id);
+
+/* over: called on a thread that must not block; stop: on the thread of waits_stop. */
+bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits, struct err *err);
+
+/* Wait for a prediction on behalf of a call. False, and nothing is called, when waits_stop was
+ * called before or memory is short: then the caller answers. Any thread. */
+bool waits_add(struct waits *waits, struct predict *predict, struct http_call *call, const char *id,
+               int timeout_ms);
+
+/* Answer all that wait, refuse new ones, and free once predict has let go of the last. */
+void waits_stop(struct waits *waits);
+
+#endif

@@ -1,0 +1,182 @@
+/* mimeo pull OWNER/NAME: published weights, after a look at their licence. */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/option.h"
+#include "base/str.h"
+#include "cli/command.h"
+#include "cli/place.h"
+#include "cli/terminal.h"
+#include "cli/usage.h"
+#include "pull/pull.h"
+#include "registry/registry.h"
+
+static const struct option_row pull_command_options[] = {
+    { .name = "data",
+      .type = OPTION_STRING,
+      .value = "DIR",
+      .help = "The server's data folder; ~/.local/share/mimeo when not given." },
+    { .name = "weights",
+      .type = OPTION_STRING,
+      .value = "DIR",
+      .help = "Where weights go; DATA/weights." },
+    { .name = "manifests",
+      .type = OPTION_STRING,
+      .value = "DIR",
+      .help = "Your own models' manifests; DATA/models." },
+    { .name = "accept-licenses",
+      .type = OPTION_BOOLEAN,
+      .help = "Take the weights' licences without asking; needed where there is no terminal." },
+    { .name = "yes", .letter = 'y', .type = OPTION_BOOLEAN, .help = "The same, shorter." },
+    { .name = NULL },
+};
+
+static void on_progress(void *context, const char *step, int64_t done, int64_t total)
+{
+    terminal_bar_bytes(context, step, done, total);
+}
+
+static void on_note(void *context, const char *line)
+{
+    terminal_bar_clear(context);
+    fprintf(stderr, "%s\n", line);
+}
+
+/* ---- Licences -------------------------------------------------------------------------------- */
+
+static void licence_print(const json_t *licence)
+{
+    const char *name = json_get_string(licence, "name");
+    const char *url = json_get_string(licence, "url");
+    const char *text = json_get_string(licence, "text");
+
+    if (name != NULL)
+        fprintf(stderr, "  %s\n", name);
+    if (text != NULL)
+        fprintf(stderr, "    %s\n", text);
+    if (url != NULL)
+        fprintf(stderr, "    %s\n", url);
+}
+
+/* Which source gives which: one of them is fetched, the first that works. */
+static void sources_print(const json_t *manifest)
+{
+    struct pull_variant variants[PULL_VARIANTS_MAX];
+    int count = 0;
+
+    if (!pull_plan(manifest, variants, &count, NULL))
+        return;
+    for (int i = 0; i < count; i++)
+        fprintf(stderr, "  %s %s: %s\n", i == 0 ? "from" : "or else from", variants[i].source,
+                variants[i].license != NULL ? variants[i].license : "licence not stated");
+}
+
+static void licences_show(const struct registry_model *model)
+{
+    const json_t *weights = json_object_get(model->manifest, "weights");
+    const json_t *licences = json_object_get(weights, "licenses");
+
+    fprintf(stderr, "Licences of the weights of %s:\n", model->full_name);
+    for (size_t i = 0; i < json_array_size(licences); i++)
+        licence_print(json_array_get(licences, i));
+    if (json_array_size(licences) == 0 && model->license_url != NULL)
+        fprintf(stderr, "  %s\n", model->license_url);
+    sources_print(model->manifest);
+}
+
+static bool licences_accepted(const struct option_values *values)
+{
+    if (option_boolean(values, "accept-licenses") || option_boolean(values, "yes"))
+        return true;
+    if (isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1)
+        return terminal_ask("Do you accept them?");
+    fputs("There is no terminal to ask on: say --accept-licenses if you do.\n", stderr);
+    return false;
+}
+
+/* ---- The pull -------------------------------------------------------------------------------- */
+
+static int model_pull(const struct registry_model *model, const char *weights_folder,
+                      const struct option_values *values)
+{
+    struct terminal_bar bar;
+    char path[PULL_PATH_MAX];
+    struct err err = { 0 };
+    const char *endpoint = getenv("HF_ENDPOINT"), *token = getenv("HF_TOKEN");
+    struct pull_options options = {
+        .manifest = model->manifest,
+        .owner = model->owner,
+        .name = model->name,
+        .weights_folder = weights_folder,
+        .hf_endpoint = endpoint != NULL && endpoint[0] != 0 ? endpoint : NULL,
+        .hf_token = token != NULL && token[0] != 0 ? token : NULL,
+        .progress = on_progress,
+        .note = on_note,
+        .context = &bar,
+    };
+
+    terminal_bar_init(&bar, stderr);
+    if (pull_find_installed(&options, path)) {
+        printf("%s\n", path);
+        return CLI_OK;
+    }
+    licences_show(model);
+    if (!licences_accepted(values))
+        return cli_fail("not pulled: the licences were not accepted");
+    options.canceled = terminal_catch_interrupt();
+    bool ok = pull_weights(&options, path, &err);
+    terminal_bar_clear(&bar);
+    if (!ok)
+        return cli_fail("%s: %s", model->full_name, err.detail);
+    printf("%s\n", path);
+    return CLI_OK;
+}
+
+static int named_model_pull(const struct registry *registry, const char *full_name,
+                            const char *weights_folder, const struct option_values *values)
+{
+    struct str owner, name;
+
+    if (!str_cut(str_from(full_name), '/', &owner, &name))
+        return cli_misuse("a model is written OWNER/NAME, not '%.80s'", full_name);
+    const struct registry_model *model = registry_model_find(registry, owner, name);
+    if (model != NULL)
+        return model_pull(model, weights_folder, values);
+    cli_fail("there is no model '%.80s'; these have manifests:", full_name);
+    for (int i = 0; i < registry_model_count(registry); i++)
+        fprintf(stderr, "  %s\n", registry_model_at(registry, i)->full_name);
+    return CLI_FAILED;
+}
+
+static int pull_run(const struct option_values *values, int argc, char **argv)
+{
+    char data[PLACE_PATH_MAX], weights[PLACE_PATH_MAX], manifests[PLACE_PATH_MAX];
+    struct registry_options options = { .folder = manifests };
+    struct registry *registry = NULL;
+    struct err err = { 0 };
+
+    if (argc != 1)
+        return cli_misuse("pull needs one OWNER/NAME");
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (!place_data_folder(option_string(values, "data"), data, &err) ||
+        !place_in_data(option_string(values, "weights"), data, "weights", weights, &err) ||
+        !place_in_data(option_string(values, "manifests"), data, "models", manifests, &err) ||
+        !registry_open(&options, &registry, &err))
+        return cli_fail("%s%s", err.detail, err.cause);
+    int status = named_model_pull(registry, argv[0], weights, values);
+    registry_close(registry);
+    return status;
+}
+
+const struct cli_command cli_command_pull = {
+    .name = "pull",
+    .arguments = "OWNER/NAME",
+    .summary = "Fetch a model's published weights.",
+    .options = pull_command_options,
+    .run = pull_run,
+};

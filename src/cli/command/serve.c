@@ -1,0 +1,172 @@
+/* mimeo serve: the server, from its options to its end. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/option.h"
+#include "base/str.h"
+#include "cli/command.h"
+#include "cli/server.h"
+#include "cli/usage.h"
+
+static const char *const precisions[] = { "f32", "bf16", NULL };
+static const char *const output_forms[] = { "auto", "url", "data", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", "off", NULL };
+
+#define DAY_S 86400
+
+#define TEXT(NAME, VALUE, FALLBACK, HELP)                                                        \
+    { .name = NAME, .type = OPTION_STRING, .value = VALUE, .fallback = FALLBACK, .help = HELP }
+#define NUMBER(NAME, VALUE, FALLBACK, MIN, MAX, HELP)                                            \
+    { .name = NAME, .type = OPTION_INTEGER, .value = VALUE, .fallback = FALLBACK, .min = MIN,    \
+      .max = MAX, .help = HELP }
+#define CHOICE(NAME, FALLBACK, CHOICES, HELP)                                                    \
+    { .name = NAME, .type = OPTION_CHOICE, .value = "WHICH", .fallback = FALLBACK,               \
+      .choices = CHOICES, .help = HELP }
+
+static const struct option_row serve_options[] = {
+    TEXT("config", "FILE", NULL, "Read options from this YAML file (`listen: ...`)."),
+    TEXT("listen", "HOST:PORT", "127.0.0.1:8080", "Where to listen; port 0 takes a free one."),
+    TEXT("data", "DIR", NULL, "Records, outputs, weights; ~/.local/share/mimeo when not given."),
+    TEXT("runner", "PATH", NULL, "The mimeo-runner program; the one beside this program."),
+    TEXT("weights", "DIR", NULL, "Models' weights; DATA/weights."),
+    TEXT("manifests", "DIR", NULL, "Your own models' manifests; DATA/models."),
+    { .name = "token",
+      .type = OPTION_STRING,
+      .value = "TOKEN",
+      .help = "A token to take besides those stored; better given as MIMEO_TOKEN.",
+      .secret = true },
+    TEXT("public-url", "URL", NULL, "How clients reach this server, for the links in answers."),
+    TEXT("trusted-proxies", "LIST", NULL, "Addresses whose X-Forwarded-... headers count."),
+    TEXT("tls-cert", "FILE", NULL, "Serve https with this certificate (PEM)."),
+    TEXT("tls-key", "FILE", NULL, "The certificate's private key (PEM)."),
+    { .name = "allow-private-urls",
+      .type = OPTION_BOOLEAN,
+      .help = "Fetch inputs and call webhooks on private addresses, too." },
+    CHOICE("sync-output", "auto", output_forms,
+           "Files in an answer to `Prefer: wait`: links, data URLs, or data URLs without TLS."),
+    NUMBER("link-lifetime", "SECONDS", "3600", 60, 30 * DAY_S, "How long links to outputs work."),
+    NUMBER("queue-limit", "N", "1000", 1, 1000000, "Predictions that may wait per model version."),
+    NUMBER("idle-timeout", "SECONDS", "600", 1, 30 * DAY_S, "Unload a model unused that long."),
+    NUMBER("run-timeout", "SECONDS", "1800", 0, 7 * DAY_S, "Limit of one prediction; 0: none."),
+    NUMBER("start-timeout", "SECONDS", "600", 1, DAY_S, "Limit of loading a model."),
+    NUMBER("cancel-grace", "MS", "2000", 0, 600000, "From a cancel to the end by force."),
+    NUMBER("memory-budget", "MIB", "0", 0, 1 << 26, "Memory for all models; 0: by the machine."),
+    NUMBER("threads", "N", "0", 0, 1024, "Threads per model; 0: all cores."),
+    CHOICE("precision", "f32", precisions, "Arithmetic of the models."),
+    NUMBER("connections", "N", "1000", 8, 100000, "Connections held at once."),
+    NUMBER("drain-timeout", "SECONDS", "30", 0, DAY_S, "What is under way may take at the end."),
+    CHOICE("log-level", "info", log_levels, "Lines on standard error."),
+    { .name = NULL },
+};
+
+/* ---- Signals --------------------------------------------------------------------------------- */
+
+static sem_t stop_wanted;
+static atomic_int stop_signals;
+
+/* The first signal asks for a graceful end, the second ends at once. */
+static void on_stop_signal(int signal_number)
+{
+    int saved = errno;
+
+    if (atomic_fetch_add(&stop_signals, 1) > 0)
+        _exit(128 + signal_number);
+    sem_post(&stop_wanted);
+    errno = saved;
+}
+
+static void signals_prepare(void)
+{
+    struct sigaction action = { .sa_handler = on_stop_signal, .sa_flags = SA_RESTART };
+
+    sem_init(&stop_wanted, 0, 0);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- Telling that we are ready --------------------------------------------------------------- */
+
+/* For service managers that wait (systemd's Type=notify): "READY=1" to the socket it names. */
+static void manager_notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t len = path != NULL ? strlen(path) : 0;
+
+    if (len < 2 || len >= sizeof(address.sun_path) || (path[0] != '/' && path[0] != '@'))
+        return;
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@')
+        address.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+    close(fd);
+}
+
+/* The one line of standard output: scripts wait for it. */
+static void ready_print(const struct option_values *values, const struct server *server)
+{
+    struct str listen = str_from(option_string(values, "listen"));
+    size_t host_len = listen.len;
+
+    while (host_len > 0 && listen.ptr[host_len - 1] != ':')
+        host_len--;
+    printf("listening on %s://%.*s:%d\n",
+           option_string(values, "tls-cert") != NULL ? "https" : "http",
+           host_len > 0 ? (int)host_len - 1 : 0, listen.ptr, server_port(server));
+    fflush(stdout);
+}
+
+static int serve_run(const struct option_values *values, int argc, char **argv)
+{
+    struct server *server = NULL;
+    enum log_level level = LOG_INFO;
+    struct err err = { 0 };
+
+    if (argc > 0)
+        return cli_misuse("serve takes no argument '%.40s'", argv[0]);
+    if ((option_string(values, "tls-cert") == NULL) != (option_string(values, "tls-key") == NULL))
+        return cli_misuse("--tls-cert and --tls-key go together");
+    log_level_from_name(option_string(values, "log-level"), &level);
+    log_set_level(level);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    signals_prepare();
+    if (!server_start(values, &server, &err))
+        return cli_fail("%s%s", err.detail, err.cause);
+    ready_print(values, server);
+    manager_notify("READY=1");
+    while (sem_wait(&stop_wanted) != 0 && errno == EINTR)
+        ;
+    int drain_s = (int)option_integer(values, "drain-timeout");
+    manager_notify("STOPPING=1");
+    log_event(LOG_INFO, "stopping", "drain_s=%d", drain_s);
+    server_stop(server, drain_s * 1000);
+    log_event(LOG_INFO, "stopped", "pid=%d", (int)getpid());
+    curl_global_cleanup();
+    return CLI_OK;
+}
+
+const struct cli_command cli_command_serve = {
+    .name = "serve",
+    .arguments = "",
+    .summary = "Serve the API: models, predictions, files.",
+    .options = serve_options,
+    .run = serve_run,
+};

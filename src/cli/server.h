@@ -1,0 +1,20 @@
+/* The parts of a server put together, in the order they depend on each other, and taken apart in
+ * reverse. The only place where they all meet. */
+#ifndef MIMEO_CLI_SERVER_H
+#define MIMEO_CLI_SERVER_H
+
+#include <stdbool.h>
+
+struct err;
+struct option_values;
+struct server;
+
+/* values: of the serve command's table. When it returns true, the server answers requests. */
+bool server_start(const struct option_values *values, struct server **ret_server, struct err *err);
+int server_port(const struct server *server);
+
+/* Stop: requests and predictions under way get drain_ms to end. NULL and a half started server
+ * are fine. */
+void server_stop(struct server *server, int drain_ms);
+
+#endif

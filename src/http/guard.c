@@ -1,0 +1,232 @@
+#include "http/guard_private.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GUARD_STACK_BYTES (128u << 10)
+#define GUARD_PERIOD_MS 1000
+#define LINGERING_MAX 32
+#define LINGER_MS 10000
+#define LINGER_READ_BYTES 16384
+#define LINGER_READS_PER_TURN 64
+#define BODY_BYTES_PER_MS 1 /* a body slower than 1 kB/s loses ground */
+
+struct guard_connection {
+    struct guard_connection *next, *prev;
+    int fd;
+    _Atomic int64_t deadline_us; /* monotonic; 0: none */
+};
+
+struct lingering {
+    int fd;
+    int64_t until_us;
+};
+
+struct guard {
+    pthread_t thread;
+    pthread_mutex_t mutex; /* connections, incoming; a leaf: nothing else is locked under it */
+    struct guard_connection *connections;
+    struct lingering incoming[LINGERING_MAX]; /* handed over to the thread */
+    int incoming_count;
+    struct lingering lingering[LINGERING_MAX]; /* the thread's own */
+    int lingering_count;
+    int wake_fd;
+    atomic_bool ending;
+};
+
+static void wake(struct guard *guard)
+{
+    uint64_t one = 1;
+    ssize_t wrote = write(guard->wake_fd, &one, sizeof one);
+    (void)wrote; /* a full counter wakes just as well */
+}
+
+static void cut_overdue(struct guard *guard)
+{
+    int64_t now = clock_monotonic_us();
+    pthread_mutex_lock(&guard->mutex);
+    for (struct guard_connection *each = guard->connections; each; each = each->next) {
+        int64_t deadline = atomic_load_explicit(&each->deadline_us, memory_order_relaxed);
+        if (deadline && deadline < now)
+            shutdown(each->fd, SHUT_RDWR); /* the loop sees the end and closes it */
+    }
+    pthread_mutex_unlock(&guard->mutex);
+}
+
+static void take_incoming(struct guard *guard)
+{
+    pthread_mutex_lock(&guard->mutex);
+    for (int i = 0; i < guard->incoming_count; i++) {
+        if (guard->lingering_count == LINGERING_MAX) {
+            close(guard->incoming[i].fd);
+            continue;
+        }
+        guard->lingering[guard->lingering_count++] = guard->incoming[i];
+    }
+    guard->incoming_count = 0;
+    pthread_mutex_unlock(&guard->mutex);
+}
+
+/* False when the socket is at its end. */
+static bool discard_some(int fd)
+{
+    char bytes[LINGER_READ_BYTES];
+    for (int i = 0; i < LINGER_READS_PER_TURN; i++) {
+        ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        if (got < 0)
+            return true;
+    }
+    return true;
+}
+
+static void *run_guard(void *argument)
+{
+    struct guard *guard = argument;
+    int64_t next_cut_us = 0;
+    while (!atomic_load(&guard->ending)) {
+        struct pollfd polls[LINGERING_MAX + 1];
+        polls[0] = (struct pollfd){ .fd = guard->wake_fd, .events = POLLIN };
+        for (int i = 0; i < guard->lingering_count; i++)
+            polls[i + 1] = (struct pollfd){ .fd = guard->lingering[i].fd, .events = POLLIN };
+        poll(polls, (nfds_t)guard->lingering_count + 1, GUARD_PERIOD_MS);
+        if (polls[0].revents) {
+            uint64_t count;
+            ssize_t got = read(guard->wake_fd, &count, sizeof count);
+            (void)got;
+        }
+        int64_t now = clock_monotonic_us();
+        int kept = 0;
+        for (int i = 0; i < guard->lingering_count; i++) {
+            struct lingering one = guard->lingering[i];
+            if (one.until_us > now && (!polls[i + 1].revents || discard_some(one.fd)))
+                guard->lingering[kept++] = one;
+            else
+                close(one.fd);
+        }
+        guard->lingering_count = kept;
+        take_incoming(guard);
+        if (now >= next_cut_us) {
+            cut_overdue(guard);
+            next_cut_us = now + GUARD_PERIOD_MS * 1000;
+        }
+    }
+    for (int i = 0; i < guard->lingering_count; i++)
+        close(guard->lingering[i].fd);
+    return NULL;
+}
+
+bool guard_new(struct guard **ret_guard, struct err *err)
+{
+    struct guard *guard = calloc(1, sizeof *guard);
+    if (!guard)
+        return err_set(err, ERR_NO_MEMORY, "No memory for the server.");
+    guard->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (guard->wake_fd < 0) {
+        int sys = errno;
+        free(guard);
+        return err_sys(err, ERR_INTERNAL, sys, "The server could not start its guard.");
+    }
+    pthread_mutex_init(&guard->mutex, NULL);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, GUARD_STACK_BYTES);
+    int failed = pthread_create(&guard->thread, &attributes, run_guard, guard);
+    pthread_attr_destroy(&attributes);
+    if (failed) {
+        close(guard->wake_fd);
+        pthread_mutex_destroy(&guard->mutex);
+        free(guard);
+        return err_sys(err, ERR_INTERNAL, failed, "The server could not start its guard.");
+    }
+    *ret_guard = guard;
+    return true;
+}
+
+void guard_free(struct guard *guard)
+{
+    if (!guard)
+        return;
+    atomic_store(&guard->ending, true);
+    wake(guard);
+    pthread_join(guard->thread, NULL);
+    for (int i = 0; i < guard->incoming_count; i++)
+        close(guard->incoming[i].fd);
+    close(guard->wake_fd);
+    pthread_mutex_destroy(&guard->mutex);
+    free(guard);
+}
+
+struct guard_connection *guard_add(struct guard *guard, int fd)
+{
+    struct guard_connection *connection = calloc(1, sizeof *connection);
+    if (!connection)
+        return NULL;
+    connection->fd = fd;
+    pthread_mutex_lock(&guard->mutex);
+    connection->next = guard->connections;
+    if (connection->next)
+        connection->next->prev = connection;
+    guard->connections = connection;
+    pthread_mutex_unlock(&guard->mutex);
+    return connection;
+}
+
+void guard_remove(struct guard *guard, struct guard_connection *connection)
+{
+    if (!connection)
+        return;
+    pthread_mutex_lock(&guard->mutex);
+    if (connection->next)
+        connection->next->prev = connection->prev;
+    if (connection->prev)
+        connection->prev->next = connection->next;
+    else
+        guard->connections = connection->next;
+    pthread_mutex_unlock(&guard->mutex);
+    free(connection);
+}
+
+void guard_set_deadline(struct guard_connection *connection, int64_t allowed_ms)
+{
+    if (!connection)
+        return;
+    int64_t deadline = allowed_ms ? clock_monotonic_us() + allowed_ms * 1000 : 0;
+    atomic_store_explicit(&connection->deadline_us, deadline, memory_order_relaxed);
+}
+
+void guard_earn(struct guard_connection *connection, int64_t bytes)
+{
+    if (connection)
+        atomic_fetch_add_explicit(&connection->deadline_us, bytes / BODY_BYTES_PER_MS * 1000,
+                                  memory_order_relaxed);
+}
+
+void guard_linger(struct guard *guard, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return;
+    pthread_mutex_lock(&guard->mutex);
+    bool room = guard->incoming_count < LINGERING_MAX;
+    if (room)
+        guard->incoming[guard->incoming_count++] = (struct lingering){
+            .fd = copy, .until_us = clock_monotonic_us() + LINGER_MS * 1000
+        };
+    pthread_mutex_unlock(&guard->mutex);
+    if (room)
+        wake(guard);
+    else
+        close(copy);
+}

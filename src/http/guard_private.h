@@ -1,0 +1,36 @@
+/* The guard: one thread that watches connections for what libmicrohttpd does not.
+ *
+ * (1) A client that sends a byte now and then never runs into an inactivity timeout. Each
+ *     connection therefore has a deadline that only whole requests and a decent rate move on.
+ * (2) A server that answers before it has read a huge body and closes makes the kernel send a reset
+ *     that can overtake the answer. The guard keeps such a socket open for a while and throws away
+ *     what still comes.
+ * Not here: anything about requests (call.c). */
+#ifndef MIMEO_HTTP_GUARD_PRIVATE_H
+#define MIMEO_HTTP_GUARD_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct guard;
+struct guard_connection;
+
+bool guard_new(struct guard **ret_guard, struct err *err);
+void guard_free(struct guard *guard); /* ends the thread; every connection must be removed before */
+
+/* Watch a socket from its accept to just before its close. NULL when memory is short (then it is
+ * not watched; the functions below accept NULL). Any thread. */
+struct guard_connection *guard_add(struct guard *guard, int fd);
+void guard_remove(struct guard *guard, struct guard_connection *connection);
+
+/* The next request must be here, headers and all, `allowed_ms` from now; 0: no deadline. */
+void guard_set_deadline(struct guard_connection *connection, int64_t allowed_ms);
+/* `bytes` of a body came: that earns time. */
+void guard_earn(struct guard_connection *connection, int64_t bytes);
+
+/* Read and discard from a duplicate of fd until its end or some seconds have passed. Does nothing
+ * when there are too many already. */
+void guard_linger(struct guard *guard, int fd);
+
+#endif

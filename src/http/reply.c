@@ -1,0 +1,206 @@
+/* What handlers see of a call: reading it and answering it. The order of events is call.c's. */
+#include "http/server_private.h"
+
+#include "base/err.h"
+
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define REPLY_HEADERS_MAX 32
+
+/* ---- Reading ------------------------------------------------------------------------------ */
+
+const char *http_method(const struct http_call *call)
+{
+    return call->method;
+}
+
+struct str http_path(const struct http_call *call)
+{
+    return call->path;
+}
+
+const char *http_param(const struct http_call *call, const char *name)
+{
+    for (int i = 0; i < call->match.param_count; i++)
+        if (strcmp(call->match.param_names[i], name) == 0)
+            return call->match.param_values[i];
+    return NULL;
+}
+
+const char *http_query(const struct http_call *call, const char *name)
+{
+    /* The arena is the call's own scratch space; the text handed out lives as long as the call. */
+    struct arena *arena = &((struct http_call *)(uintptr_t)call)->arena;
+    struct str left = str_from(call->query_string), wanted = str_from(name);
+    while (left.len) {
+        struct str pair, key, value = { NULL, 0 };
+        if (!str_cut(left, '&', &pair, &left)) {
+            pair = left;
+            left.len = 0;
+        }
+        if (!str_cut(pair, '=', &key, &value))
+            key = pair;
+        if (!str_equal(key, wanted)) {
+            if (!key.len || !memchr(key.ptr, '%', key.len))
+                continue;
+            const char *decoded = route_percent_decode(arena, key, true);
+            if (!decoded || strcmp(decoded, name) != 0)
+                continue;
+        }
+        return route_percent_decode(arena, value, true);
+    }
+    return NULL;
+}
+
+const char *http_query_string(const struct http_call *call)
+{
+    return call->query_string;
+}
+
+const char *http_header(const struct http_call *call, const char *name)
+{
+    for (int i = 0; i < call->header_count; i++)
+        if (strcasecmp(call->headers[i].name, name) == 0)
+            return call->headers[i].value;
+    return NULL;
+}
+
+struct str http_body(const struct http_call *call)
+{
+    /* On a route that expects none, a small one was read and is ignored. */
+    if (!call->match.route || call->match.route->body_max == 0)
+        return (struct str){ "", 0 };
+    return body_view(&call->body);
+}
+
+struct arena *http_arena(struct http_call *call)
+{
+    return &call->arena;
+}
+
+void *http_context(const struct http_call *call)
+{
+    return call->server->options.context;
+}
+
+const char *http_account(const struct http_call *call)
+{
+    return call->account;
+}
+
+const char *http_request_id(const struct http_call *call)
+{
+    return call->request_id;
+}
+
+const char *http_base_url(const struct http_call *borrowed)
+{
+    /* Made when first asked for: most answers without links never need it. */
+    struct http_call *call = (struct http_call *)(uintptr_t)borrowed;
+    if (call->base_url)
+        return call->base_url;
+    struct base_url_request request = {
+        .host = http_header(call, "Host"),
+        .trusted = call->trusted_proxy,
+        .route_prefix = call->match.prefix ? call->match.prefix : "",
+    };
+    if (call->trusted_proxy) {
+        request.forwarded_proto = http_header(call, "X-Forwarded-Proto");
+        request.forwarded_host = http_header(call, "X-Forwarded-Host");
+        request.forwarded_prefix = http_header(call, "X-Forwarded-Prefix");
+    }
+    const char *url = base_url_make(&call->server->base_url, &request, &call->arena,
+                                    &call->base_url_is_https);
+    call->base_url = url ? url : ""; /* no memory: a relative link is the best that is left */
+    return call->base_url;
+}
+
+bool http_is_https(const struct http_call *call)
+{
+    http_base_url(call);
+    return call->base_url_is_https;
+}
+
+/* ---- Answering ---------------------------------------------------------------------------- */
+
+void http_set_header(struct http_call *call, const char *name, const char *value)
+{
+    if (!call->reply_headers)
+        call->reply_headers =
+            arena_alloc(&call->arena, REPLY_HEADERS_MAX * sizeof *call->reply_headers);
+    if (!call->reply_headers)
+        return; /* the answer's own memory will run out next */
+    struct call_header *header = NULL;
+    for (int i = 0; i < call->reply_header_count; i++)
+        if (strcasecmp(call->reply_headers[i].name, name) == 0)
+            header = &call->reply_headers[i];
+    if (!header) {
+        assert(call->reply_header_count < REPLY_HEADERS_MAX);
+        header = &call->reply_headers[call->reply_header_count];
+        header->name = arena_strdup(&call->arena, str_from(name));
+        if (!header->name)
+            return;
+        call->reply_header_count++;
+    }
+    const char *copy = arena_strdup(&call->arena, str_from(value));
+    header->value = copy ? copy : "";
+}
+
+static void add_headers(struct http_call *call, struct MHD_Response *response,
+                        const char *content_type)
+{
+    MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "mimeo");
+    if (content_type)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    /* libmicrohttpd refuses values with line ends, so nothing can be injected here. */
+    for (int i = 0; i < call->reply_header_count; i++)
+        MHD_add_response_header(response, call->reply_headers[i].name,
+                                call->reply_headers[i].value);
+    if (atomic_load_explicit(&call->server->draining, memory_order_relaxed))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+/* Leave the response with the call and wake its connection if it sleeps: server_private.h. A NULL
+ * response (no memory) ends the connection. */
+static void answer(struct http_call *call, int status, const char *content_type,
+                   struct MHD_Response *response)
+{
+    struct http_server *server = call->server;
+    if (response)
+        add_headers(call, response, content_type);
+    call->response = response;
+    call->status = status;
+    /* The server is not stopped while a thread is between taking the state and the resume. */
+    atomic_fetch_add(&server->replier_count, 1);
+    int before = atomic_exchange(&call->state, CALL_ANSWERED);
+    assert(before != CALL_ANSWERED);
+    if (before == CALL_PARKED)
+        MHD_resume_connection(call->connection);
+    atomic_fetch_sub(&server->replier_count, 1);
+    http_call_unref(call);
+}
+
+void http_reply(struct http_call *call, int status, const char *content_type, struct str body)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        body.len, (void *)(uintptr_t)body.ptr, MHD_RESPMEM_MUST_COPY);
+    answer(call, status, content_type, response);
+}
+
+void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,
+                     int64_t offset, int64_t len)
+{
+    if (len <= 0) {
+        close(fd);
+        http_reply(call, status, content_type, (struct str){ "", 0 });
+        return;
+    }
+    struct MHD_Response *response =
+        MHD_create_response_from_fd_at_offset64((uint64_t)len, fd, (uint64_t)offset);
+    if (!response)
+        close(fd);
+    answer(call, status, content_type, response);
+}

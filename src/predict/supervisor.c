@@ -1,0 +1,654 @@
+/* Supervisor: keeps the runner processes, and survives all of them.
+ *
+ * It shares nothing with a runner but one socket and one pipe: whatever a runner does to its own
+ * memory, the worst that reaches this process is a malformed frame, and that ends only the runner.
+ *
+ *                supervisor_start_runner        on_ready (events.c)
+ *     (none) ------------------------> STARTING ------------------> IDLE <--------+
+ *        ^                                |                          | |           | on_done
+ *        |                 start timeout, |                   unload | | supervisor_assign
+ *        |                 failed_to_load |                          | v           |
+ *        +------- on_runner_end ------- ENDING <---------------------+ BUSY -------+
+ *                                         ^                             |
+ *                                         +-- supervisor_stop_runner <--+
+ *                                             timeout, cancel grace over, flood, bad frame
+ *
+ * Invariants
+ *  (1) A run belongs to at most one runner: supervisor_assign alone sets runner->run, and asserts
+ *      that it was NULL.
+ *  (2) An assigned run ends by on_done or, when its runner died first, by on_runner_end.
+ *  (3) Every process is collected through its pidfd; no signal handler is involved.
+ *  (4) A runner in ENDING gets no more runs and is killed at its deadline at the latest.
+ *
+ * Not here: which prediction runs next (dispatch.c), what frames mean (events.c). */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "predict/predict_private.h"
+#include "queue/queue.h"
+#include "registry/registry.h"
+
+#define EVENTS_PER_ROUND 64
+#define READS_PER_EVENT 16 /* so that one runner cannot keep the others waiting */
+#define CLOSED_SOCKET_GRACE_MS 1000
+#define GIVE_UP_MS 10000 /* after the drain: no more retries of failed writes */
+#define SLEEP_MAX_MS 60000
+
+/* ---- Writing to a runner ------------------------------------------------------------------- */
+
+static void watch_socket(struct predict *predict, struct runner *runner, bool writable)
+{
+    struct epoll_event event = { .events = EPOLLIN | (writable ? (uint32_t)EPOLLOUT : 0),
+                                 .data.ptr = &runner->socket_watch };
+    epoll_ctl(predict->epoll_fd, EPOLL_CTL_MOD, runner->process.socket, &event);
+}
+
+/* What the socket takes now; the rest when it is writable. A closed socket is seen by reading. */
+static void flush_out(struct predict *predict, struct runner *runner)
+{
+    while (runner->socket_open && runner->out_done < runner->out.len) {
+        ssize_t n = write(runner->process.socket, runner->out.ptr + runner->out_done,
+                          runner->out.len - runner->out_done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            watch_socket(predict, runner, true);
+            return;
+        }
+        if (n < 0)
+            break;
+        runner->out_done += (size_t)n;
+    }
+    buf_done(&runner->out); /* a job may have been large, and the next is far off */
+    runner->out_done = 0;
+    if (runner->socket_open)
+        watch_socket(predict, runner, false);
+}
+
+static bool send_message(struct predict *predict, struct runner *runner,
+                         const struct wire_message *message)
+{
+    if (!wire_message_write(message, &runner->out)) {
+        runner->out.failed = false;
+        return false;
+    }
+    flush_out(predict, runner);
+    return true;
+}
+
+/* ---- Starting and stopping ----------------------------------------------------------------- */
+
+static void set_state(struct predict *predict, struct runner *runner, enum runner_state state,
+                      struct run *run)
+{
+    pthread_mutex_lock(&predict->lock);
+    runner->state = state;
+    runner->run = run;
+    pthread_mutex_unlock(&predict->lock);
+}
+
+static bool watch(struct predict *predict, int fd, struct watch *watch, enum watch_kind kind,
+                  struct runner *runner)
+{
+    *watch = (struct watch){ kind, runner };
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = watch };
+    return epoll_ctl(predict->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool supervisor_start_runner(struct predict *predict, struct lane *lane, struct err *err)
+{
+    const struct predict_options *options = &predict->options;
+    const struct runner_process_options start = {
+        .path = options->runner_path,
+        .model = lane->version->model->native_model,
+        .weights = lane->weights,
+        .work = predict->work_folder,
+        .precision = options->precision ? options->precision : "f32",
+        .threads = options->threads,
+    };
+    struct runner *runner = calloc(1, sizeof *runner);
+    if (!runner)
+        return err_set(err, ERR_NO_MEMORY, "There is no memory for a runner.");
+    if (!runner_process_start(&start, &runner->process, err)) {
+        free(runner);
+        return false;
+    }
+    runner->lane = lane;
+    runner->socket_open = runner->printed_open = true;
+    runner->deadline_us = options->start_timeout_s > 0
+                              ? clock_monotonic_us() + options->start_timeout_s * INT64_C(1000000)
+                              : 0;
+    runner->deadline_reason = STOP_START_TIMEOUT;
+    wire_decoder_init(&runner->decoder, WIRE_EVENT_BYTES_MAX);
+    buf_init(&runner->out, WIRE_JOB_BYTES_MAX + 4096);
+    lane->runner = runner;
+    pthread_mutex_lock(&predict->lock);
+    runner->next = predict->runners;
+    predict->runners = runner;
+    pthread_mutex_unlock(&predict->lock);
+    /* Three descriptors into epoll: fails for want of kernel memory only. */
+    if (!watch(predict, runner->process.socket, &runner->socket_watch, WATCH_SOCKET, runner) ||
+        !watch(predict, runner->process.printed, &runner->printed_watch, WATCH_PRINTED, runner) ||
+        !watch(predict, runner->process.pid_fd, &runner->end_watch, WATCH_END, runner))
+        supervisor_stop_runner(predict, runner, STOP_PROTOCOL);
+    log_event(LOG_INFO, "runner_started", "model=%s pid=%d", lane->version->model->full_name,
+              (int)runner->process.pid);
+    return true;
+}
+
+void supervisor_stop_runner(struct predict *predict, struct runner *runner, enum stop_reason reason)
+{
+    if (runner->reason == STOP_NONE)
+        runner->reason = reason;
+    runner->deadline_us = 0;
+    set_state(predict, runner, RUNNER_ENDING, runner->run);
+    runner_process_kill(&runner->process);
+}
+
+void supervisor_unload_runner(struct predict *predict, struct runner *runner,
+                              enum stop_reason reason)
+{
+    runner->reason = reason;
+    set_state(predict, runner, RUNNER_ENDING, NULL);
+    runner->deadline_us = clock_monotonic_us() + STOP_GRACE_MS * INT64_C(1000);
+    runner->deadline_reason = reason;
+    if (!send_message(predict, runner, &(struct wire_message){ .type = WIRE_SHUTDOWN }))
+        runner_process_kill(&runner->process);
+}
+
+void supervisor_assign(struct predict *predict, struct runner *runner, struct run *run)
+{
+    assert(runner->state == RUNNER_IDLE && !runner->run);
+    const int timeout_s = predict->options.run_timeout_s;
+    pthread_mutex_lock(&predict->lock);
+    runner->state = RUNNER_BUSY;
+    runner->run = run;
+    run->stage = RUN_RUNNING;
+    run->form = runner->form;
+    pthread_mutex_unlock(&predict->lock);
+    runner->flood_bytes = 0;
+    runner->deadline_us = timeout_s > 0 ? clock_monotonic_us() + timeout_s * INT64_C(1000000) : 0;
+    runner->deadline_reason = STOP_RUN_TIMEOUT;
+    const struct wire_message message = { .type = WIRE_JOB,
+                                          .id = run->id,
+                                          .job = { run->input, run->files, run->folder } };
+    if (!send_message(predict, runner, &message)) {
+        set_state(predict, runner, RUNNER_IDLE, NULL);
+        runner->deadline_us = 0;
+        lifecycle_end(run, PREDICTION_FAILED, "The input is too large for the model's process.");
+        predict_wake(predict); /* the lane goes on with the next */
+        return;
+    }
+    /* The runner has its copy: keep the input's memory no longer than needed. */
+    json_decref(run->input);
+    run->input = NULL;
+}
+
+void supervisor_cancel(struct predict *predict, struct runner *runner)
+{
+    const struct wire_message message = { .type = WIRE_CANCEL, .id = runner->run->id };
+    if (runner->state != RUNNER_BUSY || runner->deadline_reason == STOP_CANCEL)
+        return;
+    int64_t grace_us = clock_monotonic_us() + predict->options.cancel_grace_ms * INT64_C(1000);
+    if (runner->deadline_us == 0 || grace_us < runner->deadline_us)
+        runner->deadline_us = grace_us;
+    runner->deadline_reason = STOP_CANCEL;
+    if (!send_message(predict, runner, &message))
+        supervisor_stop_runner(predict, runner, STOP_CANCEL);
+}
+
+/* ---- Reading from a runner ----------------------------------------------------------------- */
+
+/* Nothing more comes: a process that goes on without its socket is ended soon. */
+static void on_socket_closed(struct predict *predict, struct runner *runner)
+{
+    epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.socket, NULL);
+    runner->socket_open = false;
+    if (runner->state != RUNNER_ENDING) {
+        runner->deadline_us = clock_monotonic_us() + CLOSED_SOCKET_GRACE_MS * 1000;
+        runner->deadline_reason = STOP_PROTOCOL;
+    }
+}
+
+/* reads_max 0: until the socket is empty. */
+static void read_socket(struct predict *predict, struct runner *runner, int reads_max)
+{
+    static _Thread_local char bytes[65536];
+    struct err err = { 0 };
+    for (int i = 0; runner->socket_open && (reads_max == 0 || i < reads_max); i++) {
+        ssize_t n = read(runner->process.socket, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            on_socket_closed(predict, runner);
+            return;
+        }
+        if (!wire_decoder_feed(&runner->decoder, (struct str){ bytes, (size_t)n }, &err) ||
+            !events_handle(predict, runner, &err)) {
+            log_error(LOG_WARN, "runner_bad_frame", &err, "model=%s pid=%d",
+                      runner->lane->version->model->full_name, (int)runner->process.pid);
+            supervisor_stop_runner(predict, runner, STOP_PROTOCOL);
+            epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.socket, NULL);
+            runner->socket_open = false;
+        }
+    }
+}
+
+static void read_printed(struct predict *predict, struct runner *runner, int reads_max)
+{
+    static _Thread_local char bytes[65536];
+    for (int i = 0; runner->printed_open && (reads_max == 0 || i < reads_max); i++) {
+        ssize_t n = read(runner->process.printed, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n <= 0) {
+            epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.printed, NULL);
+            runner->printed_open = false;
+            return;
+        }
+        events_printed(predict, runner, (struct str){ bytes, (size_t)n });
+    }
+}
+
+/* ---- The end of a runner ------------------------------------------------------------------- */
+
+static void describe_end(struct predict *predict, const struct runner *runner, int status,
+                         char *ret_text, size_t size)
+{
+    const struct predict_options *options = &predict->options;
+    int64_t kills = runner_process_oom_kills();
+    bool out_of_memory = kills < 0 || kills != predict->oom_kills;
+    switch (runner->reason) {
+    case STOP_RUN_TIMEOUT:
+        snprintf(ret_text, size, "The prediction did not finish within %d seconds and was stopped.",
+                 options->run_timeout_s);
+        return;
+    case STOP_START_TIMEOUT:
+        snprintf(ret_text, size, "The model did not load within %d seconds and was stopped.",
+                 options->start_timeout_s);
+        return;
+    case STOP_FLOOD:
+        snprintf(ret_text, size, "The model wrote more than 16 MiB of logs and was stopped.");
+        return;
+    case STOP_OUTPUT:
+        snprintf(ret_text, size, "The model gave more output than is allowed and was stopped.");
+        return;
+    case STOP_MEMORY:
+        snprintf(ret_text, size, "The model ran out of memory and was stopped.");
+        return;
+    case STOP_PROTOCOL:
+        snprintf(ret_text, size,
+                 "The model's process sent a malformed message and was stopped; please try again.");
+        return;
+    case STOP_NONE:
+    case STOP_UNUSED:
+    case STOP_SERVER:
+    case STOP_CANCEL:
+        break;
+    }
+    predict->oom_kills = kills;
+    runner_process_describe_end(status, out_of_memory, ret_text, size);
+}
+
+static void end_run_of(struct predict *predict, struct runner *runner, struct run *run,
+                       const char *sentence)
+{
+    struct lane *lane = runner->lane;
+    if (runner->reason == STOP_SERVER) {
+        lifecycle_requeue(run);
+    } else if (runner->reason == STOP_CANCEL || atomic_load(&run->canceled)) {
+        lifecycle_end(run, PREDICTION_CANCELED, NULL);
+    } else {
+        lane->crashes++;
+        if (lane->crashes > 1) {
+            int shift = lane->crashes - 2 < 10 ? lane->crashes - 2 : 10;
+            int64_t wait_ms = (int64_t)BACKOFF_FIRST_MS << shift;
+            lane->not_before_us =
+                clock_monotonic_us() +
+                (wait_ms < BACKOFF_CRASH_MAX_MS ? wait_ms : BACKOFF_CRASH_MAX_MS) * 1000;
+        }
+        lifecycle_end(run, PREDICTION_FAILED, sentence);
+    }
+    (void)predict;
+}
+
+static void unlink_runner(struct predict *predict, struct runner *runner)
+{
+    pthread_mutex_lock(&predict->lock);
+    struct runner **at = &predict->runners;
+    while (*at != runner)
+        at = &(*at)->next;
+    *at = runner->next;
+    pthread_mutex_unlock(&predict->lock);
+    runner->lane->runner = NULL;
+    runner->next = predict->dead;
+    predict->dead = runner;
+    runner->gone = true;
+}
+
+/* Its process is over: hear the last it said, then account for what it had. */
+static void on_runner_end(struct predict *predict, struct runner *runner)
+{
+    char sentence[256];
+    int status, pid = (int)runner->process.pid;
+    read_printed(predict, runner, 0);
+    read_socket(predict, runner, 0);
+    struct run *run = runner->run;
+    set_state(predict, runner, RUNNER_ENDING, NULL);
+    if (runner->printed_open)
+        epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.printed, NULL);
+    if (runner->socket_open)
+        epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.socket, NULL);
+    epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.pid_fd, NULL);
+    runner_process_collect(&runner->process, &status);
+    unlink_runner(predict, runner);
+    describe_end(predict, runner, status, sentence, sizeof sentence);
+    bool expected = runner->reason == STOP_UNUSED || runner->reason == STOP_SERVER ||
+                    runner->reason == STOP_CANCEL;
+    log_event(expected ? LOG_INFO : LOG_WARN, "runner_ended",
+              "model=%s pid=%d status=%d reason=%d printed=\"%s\"",
+              runner->lane->version->model->full_name, pid, status, (int)runner->reason,
+              runner->printed_tail);
+    if (run)
+        end_run_of(predict, runner, run, sentence);
+    else if (!runner->was_ready && !runner->load_told && runner->reason != STOP_SERVER)
+        dispatch_load_failed(predict, runner->lane, sentence, false);
+}
+
+static void free_dead(struct predict *predict)
+{
+    while (predict->dead) {
+        struct runner *runner = predict->dead;
+        predict->dead = runner->next;
+        wire_decoder_done(&runner->decoder);
+        buf_done(&runner->out);
+        free(runner);
+    }
+}
+
+/* ---- Mail ---------------------------------------------------------------------------------- */
+
+static void set_ready(struct predict *predict, struct run *run)
+{
+    pthread_mutex_lock(&predict->lock);
+    run->stage = RUN_READY;
+    pthread_mutex_unlock(&predict->lock);
+}
+
+static void on_prepared(struct predict *predict, struct run *run)
+{
+    char error[sizeof run->error];
+    predict->preparing--;
+    if (predict->closing_begun) {
+        dispatch_lane_remove(run->lane, run);
+        lifecycle_drop(run);
+        return;
+    }
+    /* The record cannot be read: the store's trouble, not the prediction's. */
+    if (!run->prepared_ok && !run->has_record && run->prepare_err.kind != ERR_NOT_FOUND) {
+        log_error(LOG_ERROR, "prediction_not_read", &run->prepare_err, "id=%s", run->id);
+        predict->preparing++;
+        lifecycle_retry_later(run, RETRY_PREPARE);
+        return;
+    }
+    bool keep = run->prepared_ok && !run->doomed && !atomic_load(&run->canceled) &&
+                !prediction_status_is_terminal(run->record.status);
+    if (keep) {
+        set_ready(predict, run);
+        return;
+    }
+    dispatch_lane_remove(run->lane, run);
+    if (!run->has_record || prediction_status_is_terminal(run->record.status)) {
+        predict_live_remove(predict, run->id);
+        lifecycle_drop(run);
+    } else if (atomic_load(&run->canceled)) {
+        lifecycle_end(run, PREDICTION_CANCELED, NULL);
+    } else {
+        snprintf(error, sizeof error, "%s", run->doomed ? run->error : run->prepare_err.detail);
+        lifecycle_end(run, PREDICTION_FAILED, error);
+    }
+}
+
+static void on_cancel(struct predict *predict, const char *id)
+{
+    pthread_mutex_lock(&predict->lock);
+    struct live *live = predict_live_find(predict, id);
+    struct run *run = live ? live->run : NULL;
+    pthread_mutex_unlock(&predict->lock);
+    if (!run) /* queued (then live->cancel is seen when it leaves the queue) or ended */
+        return;
+    atomic_store(&run->canceled, true);
+    if (run->stage == RUN_READY) {
+        dispatch_lane_remove(run->lane, run);
+        lifecycle_end(run, PREDICTION_CANCELED, NULL);
+    } else if (run->stage == RUN_RUNNING && run->lane->runner && run->lane->runner->run == run) {
+        supervisor_cancel(predict, run->lane->runner);
+    }
+}
+
+/* The end of a run is stored, or was refused; either way the run is over. */
+static void on_run_over(struct predict *predict, struct run *run)
+{
+    predict->ending--;
+    if (run->requeue) {
+        lifecycle_drop(run);
+        return;
+    }
+    run->failures = 0;
+    run->retry = RETRY_ORPHANS;
+    lifecycle_retry(run);
+}
+
+static void read_mail(struct predict *predict)
+{
+    pthread_mutex_lock(&predict->lock);
+    struct mail *mail = predict->mail, *next;
+    predict->mail = NULL;
+    predict->mail_end = &predict->mail;
+    pthread_mutex_unlock(&predict->lock);
+    for (; mail; mail = next) {
+        next = mail->next; /* what it is about may be freed below */
+        switch (mail->kind) {
+        case MAIL_PREPARED:
+            on_prepared(predict, mail->run);
+            break;
+        case MAIL_RETRY:
+            lifecycle_retry_later(mail->run, mail->run->retry);
+            break;
+        case MAIL_ORPHANS:
+            on_run_over(predict, mail->run);
+            break;
+        case MAIL_CANCEL:
+            on_cancel(predict, mail->id);
+            free(mail);
+            break;
+        }
+    }
+}
+
+/* ---- Timers -------------------------------------------------------------------------------- */
+
+static void earlier(int64_t *next_us, int64_t us)
+{
+    if (us > 0 && (*next_us < 0 || us < *next_us))
+        *next_us = us;
+}
+
+static void measure(struct predict *predict, int64_t now_us, int64_t *next_us)
+{
+    bool active = false, due = now_us - predict->measured_us >= MEASURE_INTERVAL_MS * 1000;
+    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
+        if (runner->state != RUNNER_BUSY && runner->state != RUNNER_STARTING)
+            continue;
+        active = true;
+        if (!due)
+            continue;
+        int64_t resident = runner_process_resident_bytes(runner->process.pid);
+        pthread_mutex_lock(&predict->lock);
+        runner->resident_bytes = resident;
+        pthread_mutex_unlock(&predict->lock);
+        if (resident > runner->lane->footprint_bytes)
+            runner->lane->footprint_bytes = resident;
+        if (resident > predict->memory_budget_bytes)
+            supervisor_stop_runner(predict, runner, STOP_MEMORY);
+    }
+    if (due)
+        predict->measured_us = now_us;
+    if (active)
+        earlier(next_us, predict->measured_us + MEASURE_INTERVAL_MS * 1000);
+}
+
+static void run_runner_timers(struct predict *predict, int64_t now_us, int64_t *next_us)
+{
+    const int64_t idle_us = predict->options.idle_timeout_s * INT64_C(1000000);
+    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
+        if (runner->deadline_us > 0 && runner->deadline_us <= now_us) {
+            supervisor_stop_runner(predict, runner, runner->deadline_reason);
+        } else if (runner->state == RUNNER_IDLE && idle_us > 0 && !runner->lane->waiting) {
+            if (runner->idle_since_us + idle_us <= now_us)
+                supervisor_unload_runner(predict, runner, STOP_UNUSED);
+            else
+                earlier(next_us, runner->idle_since_us + idle_us);
+        }
+        earlier(next_us, runner->deadline_us);
+    }
+    for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
+        if (!lane->waiting && queue_length(predict->options.queue, lane->version->id) == 0)
+            continue;
+        if (lane->not_before_us > now_us)
+            earlier(next_us, lane->not_before_us);
+        if (lane->fail_until_us > now_us)
+            earlier(next_us, lane->fail_until_us);
+        if (lane->blocked_since_us > 0)
+            earlier(next_us, now_us + 1000000);
+    }
+}
+
+static void run_retries(struct predict *predict, int64_t now_us, int64_t *next_us)
+{
+    struct run *run = predict->retries, *next;
+    predict->retries = NULL;
+    for (; run; run = next) {
+        next = run->retry_next;
+        if (run->retry_us <= now_us) {
+            run->retry_next = NULL;
+            lifecycle_retry(run);
+        } else {
+            run->retry_next = predict->retries;
+            predict->retries = run;
+        }
+    }
+    for (run = predict->retries; run; run = run->retry_next)
+        earlier(next_us, run->retry_us);
+}
+
+static int run_timers(struct predict *predict)
+{
+    int64_t now_us = clock_monotonic_us();
+    int64_t next_us = -1;
+    run_runner_timers(predict, now_us, &next_us);
+    measure(predict, now_us, &next_us);
+    run_retries(predict, now_us, &next_us);
+    earlier(&next_us, waiters_expire(predict->waiters, now_us));
+    if (predict->closing_begun)
+        earlier(&next_us, now_us + 50000);
+    if (next_us < 0 || next_us - now_us > SLEEP_MAX_MS * 1000)
+        return SLEEP_MAX_MS;
+    return next_us <= now_us ? 0 : (int)((next_us - now_us + 999) / 1000);
+}
+
+/* ---- Closing ------------------------------------------------------------------------------- */
+
+static void begin_closing(struct predict *predict)
+{
+    predict->closing_begun = true;
+    for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
+        for (struct run *run = lane->waiting, *next; run; run = next) {
+            next = run->next;
+            atomic_store(&run->canceled, true); /* stops a fetch; it is not recorded */
+            if (run->stage != RUN_READY)
+                continue;
+            dispatch_lane_remove(lane, run);
+            lifecycle_drop(run);
+        }
+    }
+}
+
+/* One round of the server's end. True when nothing is left to do. */
+static bool close_down(struct predict *predict, int64_t drain_until_us)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (!predict->closing_begun)
+        begin_closing(predict);
+    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
+        if (runner->state == RUNNER_IDLE)
+            supervisor_unload_runner(predict, runner, STOP_SERVER);
+        else if (runner->state == RUNNER_STARTING ||
+                 (runner->state == RUNNER_BUSY && now_us >= drain_until_us))
+            supervisor_stop_runner(predict, runner, STOP_SERVER);
+    }
+    if (predict->runners || predict->preparing > 0)
+        return now_us > drain_until_us + 2 * GIVE_UP_MS * 1000 && !predict->runners;
+    return predict->ending == 0 || now_us > drain_until_us + GIVE_UP_MS * 1000;
+}
+
+/* ---- The loop ------------------------------------------------------------------------------ */
+
+static void on_event(struct predict *predict, const struct watch *watch, uint32_t events)
+{
+    uint64_t count;
+    struct runner *runner = watch->runner;
+    if (watch->kind == WATCH_MAIL) {
+        if (read(predict->wake_fd, &count, sizeof count) < 0)
+            count = 0;
+        atomic_store(&predict->awake, false); /* from here on a new wake is a new event */
+        return;
+    }
+    if (runner->gone) /* ended earlier in this round */
+        return;
+    if (watch->kind == WATCH_END) {
+        on_runner_end(predict, runner);
+    } else if (watch->kind == WATCH_PRINTED) {
+        read_printed(predict, runner, READS_PER_EVENT);
+    } else {
+        if (events & EPOLLOUT)
+            flush_out(predict, runner);
+        if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+            read_socket(predict, runner, READS_PER_EVENT);
+    }
+}
+
+void *supervisor_thread(void *context)
+{
+    struct predict *predict = context;
+    struct epoll_event events[EVENTS_PER_ROUND];
+    for (;;) {
+        int count = epoll_wait(predict->epoll_fd, events, EVENTS_PER_ROUND, run_timers(predict));
+        for (int i = 0; i < count; i++)
+            on_event(predict, events[i].data.ptr, events[i].events);
+        read_mail(predict);
+        pthread_mutex_lock(&predict->lock);
+        bool closing = predict->closing;
+        int64_t drain_until_us = predict->drain_until_us;
+        pthread_mutex_unlock(&predict->lock);
+        if (!closing)
+            dispatch_all(predict);
+        else if (close_down(predict, drain_until_us))
+            break;
+        free_dead(predict);
+    }
+    free_dead(predict);
+    return NULL;
+}

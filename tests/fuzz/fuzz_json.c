@@ -1,0 +1,37 @@
+/* fuzz: server
+ * json_parse over any bytes; what is accepted must be written, read again, and written the same. */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct err err;
+    json_t *value = NULL, *again = NULL;
+    if (!json_parse((struct str){ (const char *)data, size }, &value, &err)) {
+        must(value == NULL && err.kind == ERR_INVALID && err.detail[0]);
+        return 0;
+    }
+    struct buf first, second;
+    buf_init(&first, size * 16 + 64);
+    buf_init(&second, size * 16 + 64);
+    must(json_write(value, true, &first));
+    must(json_parse(buf_str(&first), &again, &err));
+    must(json_write(again, true, &second));
+    must(str_equal(buf_str(&first), buf_str(&second)));
+    must(json_equal(value, again));
+    buf_done(&first);
+    buf_done(&second);
+    json_decref(value);
+    json_decref(again);
+    return 0;
+}

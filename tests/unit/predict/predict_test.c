@@ -1,0 +1,800 @@
+/* Predictions from create to their end, over the real store, queue, blobs and registry, with the
+ * test runner's models: every way in which one can end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "blob/blob.h"
+#include "domain/limits.h"
+#include "predict/predict.h"
+#include "queue/queue.h"
+#include "registry/registry.h"
+#include "store/store.h"
+
+/* ---- A server without HTTP ----------------------------------------------------------------- */
+
+struct bench {
+    char folder[64], store_path[128], blobs_path[128], weights_path[128], runner_path[4096];
+    char *description;
+    struct store *store;
+    struct queue *queue;
+    struct blob_store *blobs;
+    struct registry *registry;
+    struct predict *predict;
+    struct predict_options options;
+    struct arena arena;
+};
+
+static char *describe(const char *runner)
+{
+    int pipes[2];
+    struct buf text;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(pipes[1], 1);
+        close(pipes[0]);
+        close(pipes[1]);
+        execl(runner, runner, "--describe", (char *)NULL);
+        _exit(127);
+    }
+    close(pipes[1]);
+    buf_init(&text, 1 << 20);
+    char bytes[4096];
+    for (ssize_t n; (n = read(pipes[0], bytes, sizeof bytes)) > 0;)
+        buf_append(&text, bytes, (size_t)n);
+    close(pipes[0]);
+    waitpid(pid, NULL, 0);
+    return buf_take(&text, &(size_t){ 0 });
+}
+
+static void check(bool ok, const struct err *err)
+{
+    if (!ok)
+        fail_msg("%s: %s%s", err_kind_name(err->kind), err->detail, err->cause);
+}
+
+static void open_predict(struct bench *bench)
+{
+    struct err err = { 0 };
+    check(predict_new(&bench->options, &bench->predict, &err), &err);
+}
+
+static void open_parts(struct bench *bench)
+{
+    struct err err = { 0 };
+    check(store_open(bench->store_path, &bench->store, &err), &err);
+    check(queue_new(100, 1000, &bench->queue, &err), &err);
+    bench->options.store = bench->store;
+    bench->options.queue = bench->queue;
+    open_predict(bench);
+}
+
+static void close_parts(struct bench *bench, int drain_ms)
+{
+    predict_free(bench->predict, drain_ms);
+    queue_free(bench->queue);
+    store_close(bench->store);
+    bench->predict = NULL;
+}
+
+static int setup(void **state)
+{
+    struct err err = { 0 };
+    struct bench *bench = calloc(1, sizeof *bench);
+    const char *runner = getenv("MIMEO_TEST_RUNNER");
+    snprintf(bench->folder, sizeof bench->folder, "/tmp/mimeo-test-XXXXXX");
+    assert_non_null(mkdtemp(bench->folder));
+    snprintf(bench->store_path, sizeof bench->store_path, "sqlite:%s/db", bench->folder);
+    snprintf(bench->blobs_path, sizeof bench->blobs_path, "%s/blobs", bench->folder);
+    snprintf(bench->weights_path, sizeof bench->weights_path, "%s/weights", bench->folder);
+    snprintf(bench->runner_path, sizeof bench->runner_path, "%s",
+             runner ? runner : "build/mimeo-test-runner");
+    bench->description = describe(bench->runner_path);
+    assert_non_null(bench->description);
+    const struct registry_options registry = { "tests/models", bench->description };
+    check(registry_open(&registry, &bench->registry, &err), &err);
+    check(blob_open(bench->blobs_path, S("0123456789abcdef0123456789abcdef"), &bench->blobs, &err),
+          &err);
+    arena_init(&bench->arena, 64 << 20);
+    bench->options = (struct predict_options){
+        .blobs = bench->blobs,
+        .registry = bench->registry,
+        .data_folder = bench->folder,
+        .runner_path = bench->runner_path,
+        .weights_folder = bench->weights_path,
+        .precision = "f32",
+        .threads = 1,
+        .idle_timeout_s = 60,
+        .memory_budget_bytes = (int64_t)2 << 30,
+        .start_timeout_s = 20,
+        .run_timeout_s = 30,
+        .cancel_grace_ms = 300,
+    };
+    open_parts(bench);
+    *state = bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    registry_close(bench->registry);
+    blob_close(bench->blobs);
+    arena_done(&bench->arena);
+    free(bench->description);
+    file_remove_tree(bench->folder, NULL);
+    free(bench);
+    return 0;
+}
+
+/* ---- Doing things and waiting for them ------------------------------------------------------ */
+
+struct answer {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool called, value;
+    int calls;
+    char id[ID_PREDICTION_LEN + 1];
+    struct err err;
+};
+
+static void answer_init(struct answer *answer)
+{
+    memset(answer, 0, sizeof *answer);
+    pthread_mutex_init(&answer->lock, NULL);
+    pthread_cond_init(&answer->changed, NULL);
+}
+
+static void answer_give(struct answer *answer, bool value)
+{
+    pthread_mutex_lock(&answer->lock);
+    answer->called = true;
+    answer->value = value;
+    answer->calls++;
+    pthread_cond_signal(&answer->changed);
+    pthread_mutex_unlock(&answer->lock);
+}
+
+static bool answer_wait(struct answer *answer)
+{
+    pthread_mutex_lock(&answer->lock);
+    while (!answer->called)
+        pthread_cond_wait(&answer->changed, &answer->lock);
+    bool value = answer->value;
+    pthread_mutex_unlock(&answer->lock);
+    return value;
+}
+
+static void on_created(void *context, const struct prediction *prediction, const struct err *err)
+{
+    struct answer *answer = context;
+    if (prediction)
+        memcpy(answer->id, prediction->id, sizeof answer->id);
+    else
+        answer->err = *err;
+    answer_give(answer, prediction != NULL);
+}
+
+static bool try_create(struct bench *bench, const char *model, const char *input, char *ret_id,
+                       struct err *err)
+{
+    struct answer answer;
+    char name[128];
+    json_t *value = json_loads(input, 0, NULL);
+    snprintf(name, sizeof name, "test/%s", model);
+    const struct registry_version *version = registry_resolve(bench->registry, str_from(name));
+    assert_non_null(version);
+    assert_non_null(value);
+    answer_init(&answer);
+    const struct predict_request request = {
+        .account = "tester", .version = version, .input = value, .source = "api"
+    };
+    predict_create(bench->predict, &request, on_created, &answer);
+    json_decref(value);
+    bool ok = answer_wait(&answer);
+    memcpy(ret_id, answer.id, sizeof answer.id);
+    *err = answer.err;
+    return ok;
+}
+
+static void create(struct bench *bench, const char *model, const char *input, char *ret_id)
+{
+    struct err err = { 0 };
+    check(try_create(bench, model, input, ret_id, &err), &err);
+}
+
+static void on_waited(void *context, bool finished)
+{
+    answer_give(context, finished);
+}
+
+static bool wait_for(struct bench *bench, const char *id, int timeout_ms)
+{
+    struct answer answer;
+    answer_init(&answer);
+    predict_wait(bench->predict, id, timeout_ms, on_waited, &answer);
+    return answer_wait(&answer);
+}
+
+static struct prediction get(struct bench *bench, const char *id)
+{
+    struct prediction prediction;
+    struct err err = { 0 };
+    check(predict_get(bench->predict, "tester", id, &bench->arena, &prediction, &err), &err);
+    return prediction;
+}
+
+static struct prediction finish(struct bench *bench, const char *id)
+{
+    assert_true(wait_for(bench, id, 25000));
+    struct prediction prediction = get(bench, id);
+    assert_true(prediction_status_is_terminal(prediction.status));
+    assert_true(prediction.completed_us > 0);
+    return prediction;
+}
+
+static struct prediction run(struct bench *bench, const char *model, const char *input)
+{
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, model, input, id);
+    return finish(bench, id);
+}
+
+static void wait_until_processing(struct bench *bench, const char *id)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (get(bench, id).status == PREDICTION_PROCESSING)
+            return;
+        usleep(10000);
+    }
+    fail_msg("%s never started", id);
+}
+
+static struct prediction cancel(struct bench *bench, const char *id)
+{
+    struct prediction prediction;
+    struct err err = { 0 };
+    check(predict_cancel(bench->predict, "tester", id, &bench->arena, &prediction, &err), &err);
+    return prediction;
+}
+
+static void assert_text(struct str text, const char *expected)
+{
+    if (!str_equal(text, str_from(expected)))
+        fail_msg("'%.*s' is not '%s'", STR_FMT(text), expected);
+}
+
+static void assert_failed(struct prediction prediction, const char *error)
+{
+    assert_string_equal(prediction_status_name(prediction.status), "failed");
+    assert_non_null(prediction.error);
+    assert_string_equal(prediction.error, error);
+    assert_int_equal(prediction.output.len, 0);
+}
+
+static int count_files(const char *folder)
+{
+    int count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+struct runners {
+    int count, busy, pid;
+};
+
+static void on_runner(void *context, const struct predict_runner_info *info)
+{
+    struct runners *runners = context;
+    runners->count++;
+    runners->busy += info->prediction != NULL;
+    runners->pid = info->pid;
+}
+
+static struct runners count_runners(struct bench *bench)
+{
+    struct runners runners = { 0 };
+    predict_each_runner(bench->predict, on_runner, &runners);
+    return runners;
+}
+
+/* ---- Success -------------------------------------------------------------------------------- */
+
+static void a_text_comes_back(void **state)
+{
+    struct prediction prediction = run(*state, "noop", "{\"text\": \"h\\u00e9 \\\"you\\\"\"}");
+    assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+    assert_text(prediction.output, "\"h\xc3\xa9 \\\"you\\\"\"");
+    assert_true(prediction.started_us >= prediction.created_us);
+    assert_int_equal(prediction.attempts, 1);
+    json_t *metrics;
+    assert_true(json_parse(prediction.metrics, &metrics, NULL));
+    assert_true(json_get_number(metrics, "predict_time", -1) >= 0);
+    assert_true(json_get_number(metrics, "total_time", -1) > 0);
+    json_decref(metrics);
+}
+
+static void texts_come_one_by_one(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "text_list", "{\"text\": \"a b c d e\", \"pause_ms\": 150}", id);
+    wait_until_processing(bench, id);
+    usleep(250000);
+    struct prediction so_far = get(bench, id);
+    assert_int_equal(so_far.status, PREDICTION_PROCESSING);
+    assert_true(so_far.output.len > 4 && so_far.output.len < 19);
+    assert_true(so_far.logs.len > 0);
+    struct prediction prediction = finish(bench, id);
+    assert_text(prediction.output, "[\"a\",\"b\",\"c\",\"d\",\"e\"]");
+    assert_true(str_find(prediction.logs, S("a word of 1 bytes\n")) >= 0);
+    assert_true(str_find(prediction.metrics, S("\"output_token_count\":3")) >= 0);
+}
+
+static void a_data_url_becomes_a_file_and_the_output_a_blob(void **state)
+{
+    struct bench *bench = *state;
+    struct prediction prediction =
+        run(bench, "copy_file", "{\"image\": \"data:image/png;base64,aGVsbG8=\"}");
+    assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+    assert_true(str_starts(prediction.output, S("\"blob:")));
+    assert_true(str_ends(prediction.output, S("/out-0.png\"")));
+    struct str ref = str_skip(prediction.output, 6);
+    ref.len--;
+    char path[4096];
+    struct buf bytes;
+    struct err err = { 0 };
+    assert_true(blob_path(bench->blobs, ref, path, sizeof path));
+    buf_init(&bytes, 1000);
+    check(file_read(path, &bytes, &err), &err);
+    assert_text(buf_str(&bytes), "hello");
+    buf_done(&bytes);
+
+    /* Its link is an input like any other, and so is the name of an uploaded file. */
+    struct buf link, input;
+    buf_init(&link, 1000);
+    buf_init(&input, 2000);
+    assert_true(blob_link(bench->blobs, ref, 4000000000, &link));
+    buf_printf(&input, "{\"image\": \"https://some.host:8080/replicate%s\"}", link.ptr);
+    prediction = run(bench, "copy_file", input.ptr);
+    assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+    buf_done(&link);
+    buf_done(&input);
+
+    char work[128];
+    snprintf(work, sizeof work, "%s/work", bench->folder);
+    assert_int_equal(count_files(work), 0);
+}
+
+static void an_uploaded_file_is_an_input_of_its_account(void **state)
+{
+    struct bench *bench = *state;
+    struct store_file file = { .account = "tester",
+                               .name = "photo.jpeg",
+                               .content_type = "image/jpeg",
+                               .metadata = S("{}"),
+                               .size = 5,
+                               .created_us = clock_now_us(),
+                               .expires_us = clock_now_us() + 1000000000 };
+    char ref[BLOB_REF_MAX], input[512];
+    struct err err = { 0 };
+    check(blob_put_bytes(bench->blobs, S("bytes"), "photo.jpeg", ref, &err), &err);
+    file.blob = ref;
+    id_file(file.id);
+    struct store_write write = { .kind = STORE_FILE_INSERT, .file = &file };
+    check(store_write_wait(bench->store, &write, &err), &err);
+    snprintf(input, sizeof input, "{\"image\": \"http://127.0.0.1:1/v1/files/%s\"}", file.id);
+    struct prediction prediction = run(bench, "copy_file", input);
+    assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+    assert_true(str_ends(prediction.output, S("/out-0.jpeg\"")));
+}
+
+static void a_bad_file_input_fails_with_its_name(void **state)
+{
+    struct bench *bench = *state;
+    struct prediction prediction = run(bench, "copy_file", "{\"image\": \"data:,%zz\"}");
+    assert_failed(prediction, "The input 'image' could not be read: The data URL has a broken "
+                              "percent code.");
+    prediction = run(bench, "copy_file", "{\"image\": \"http://127.0.0.1:1/x.png\"}");
+    assert_int_equal(prediction.status, PREDICTION_FAILED);
+    assert_non_null(strstr(prediction.error, "image"));
+}
+
+static void many_run_in_order_on_one_runner(void **state)
+{
+    struct bench *bench = *state;
+    char ids[60][ID_PREDICTION_LEN + 1];
+    for (int i = 0; i < 60; i++)
+        create(bench, "noop", "{}", ids[i]);
+    int64_t last_us = 0;
+    for (int i = 0; i < 60; i++) {
+        struct prediction prediction = finish(bench, ids[i]);
+        assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+        assert_text(prediction.output, "\"hello\"");
+        assert_true(prediction.started_us >= last_us);
+        last_us = prediction.started_us;
+    }
+    assert_int_equal(count_runners(bench).count, 1);
+}
+
+/* ---- Failure -------------------------------------------------------------------------------- */
+
+static void a_crash_fails_one_prediction_only(void **state)
+{
+    struct bench *bench = *state;
+    struct prediction prediction = run(bench, "crash", "{}");
+    assert_failed(prediction, "The model's process was killed by signal 11 (segmentation fault); "
+                              "please try again.");
+    assert_true(str_find(prediction.logs, S("about to crash")) >= 0);
+    prediction = run(bench, "crash", "{}");
+    assert_failed(prediction, "The model's process was killed by signal 11 (segmentation fault); "
+                              "please try again.");
+    prediction = run(bench, "crash", "{}"); /* after a pause: backoff */
+    assert_int_equal(prediction.status, PREDICTION_FAILED);
+    assert_int_equal(run(bench, "noop", "{}").status, PREDICTION_SUCCEEDED);
+}
+
+static void an_exit_is_told_with_its_status(void **state)
+{
+    assert_failed(run(*state, "exit", "{\"status\": 7}"),
+                  "The model's process ended unexpectedly (exit status 7); please try again.");
+}
+
+static void a_kill_from_outside_is_no_success(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "sleep", "{\"seconds\": 20}", id);
+    wait_until_processing(bench, id);
+    kill(count_runners(bench).pid, SIGKILL);
+    assert_failed(finish(bench, id),
+                  "The model's process was killed by signal 9 (killed); please try again.");
+}
+
+static void a_bad_frame_ends_the_runner(void **state)
+{
+    assert_failed(run(*state, "bad_frame", "{}"), "The model's process sent a malformed message "
+                                                  "and was stopped; please try again.");
+}
+
+static void a_flood_of_logs_ends_the_runner(void **state)
+{
+    struct bench *bench = *state;
+    for (int events = 0; events < 2; events++) {
+        struct prediction prediction =
+            run(bench, "flood", events ? "{\"events\": true}" : "{\"events\": false}");
+        assert_failed(prediction, "The model wrote more than 16 MiB of logs and was stopped.");
+        assert_true(prediction.logs.len <= LIMIT_LOGS_BYTES);
+        assert_true(str_find(prediction.logs, S(" bytes left out ...]")) > 0);
+    }
+}
+
+static void a_hang_ends_after_the_time_limit(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    bench->options.run_timeout_s = 1;
+    open_parts(bench);
+    assert_failed(run(bench, "hang", "{}"),
+                  "The prediction did not finish within 1 seconds and was stopped.");
+}
+
+static void too_much_memory_ends_the_runner(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    bench->options.memory_budget_bytes = 256 << 20;
+    open_parts(bench);
+    assert_failed(run(bench, "hog", "{\"mebibytes\": 1024}"),
+                  "The model ran out of memory and was stopped.");
+}
+
+static void missing_weights_fail_at_once(void **state)
+{
+    struct bench *bench = *state;
+    char ids[10][ID_PREDICTION_LEN + 1];
+    int64_t from_us = clock_monotonic_us();
+    for (int i = 0; i < 10; i++)
+        create(bench, "fail_load", "{}", ids[i]);
+    for (int i = 0; i < 10; i++)
+        assert_failed(finish(bench, ids[i]), "The weights of test/fail_load are missing: type "
+                                             "mimeo pull test/fail_load.");
+    assert_true(clock_monotonic_us() - from_us < 5000000);
+}
+
+static void a_load_that_may_work_later_is_tried_again(void **state)
+{
+    struct bench *bench = *state;
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/test/fail_load", bench->weights_path);
+    assert_true(file_make_folders(folder, 0700, NULL));
+    int64_t from_us = clock_monotonic_us();
+    assert_failed(run(bench, "fail_load", "{}"), "There is no memory for the weights.");
+    assert_true(clock_monotonic_us() - from_us > 700000); /* two pauses: 250 and 500 ms */
+}
+
+static void a_runner_that_cannot_start_fails_its_queue(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    bench->options.runner_path = "/nonexistent/runner";
+    open_parts(bench);
+    assert_failed(run(bench, "noop", "{}"), "The model's process could not be started.");
+}
+
+static void a_load_has_a_time_limit(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    bench->options.start_timeout_s = 1;
+    open_parts(bench);
+    assert_failed(run(bench, "slow_load", "{}"),
+                  "The model did not load within 1 seconds and was stopped.");
+}
+
+/* ---- Cancel --------------------------------------------------------------------------------- */
+
+static void a_queued_prediction_is_canceled_at_once(void **state)
+{
+    struct bench *bench = *state;
+    char busy[ID_PREDICTION_LEN + 1], ids[8][ID_PREDICTION_LEN + 1];
+    create(bench, "sleep", "{\"seconds\": 20}", busy);
+    for (int i = 0; i < 8; i++) /* the first few are prepared ahead, the others queued */
+        create(bench, "sleep", "{\"seconds\": 20}", ids[i]);
+    wait_until_processing(bench, busy);
+    for (int i = 7; i >= 0; i--) {
+        cancel(bench, ids[i]);
+        struct prediction prediction = finish(bench, ids[i]);
+        assert_int_equal(prediction.status, PREDICTION_CANCELED);
+        assert_int_equal(prediction.started_us, 0);
+        assert_true(str_find(prediction.metrics, S("predict_time")) >= 0);
+    }
+    assert_int_equal(cancel(bench, ids[0]).status, PREDICTION_CANCELED); /* again: no change */
+    assert_int_equal(get(bench, busy).status, PREDICTION_PROCESSING);
+    cancel(bench, busy);
+    assert_int_equal(finish(bench, busy).status, PREDICTION_CANCELED);
+}
+
+static void a_running_prediction_is_canceled_and_its_runner_stays(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "sleep", "{\"seconds\": 20}", id);
+    wait_until_processing(bench, id);
+    int pid = count_runners(bench).pid;
+    cancel(bench, id);
+    struct prediction prediction = finish(bench, id);
+    assert_int_equal(prediction.status, PREDICTION_CANCELED);
+    assert_true(prediction.started_us > 0 && prediction.metrics.len > 0);
+    assert_int_equal(run(bench, "sleep", "{\"seconds\": 0}").status, PREDICTION_SUCCEEDED);
+    assert_int_equal(count_runners(bench).pid, pid);
+}
+
+static void a_stubborn_one_is_killed_after_the_grace_period(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "stubborn", "{\"seconds\": 20}", id);
+    wait_until_processing(bench, id);
+    int64_t from_us = clock_monotonic_us();
+    cancel(bench, id);
+    assert_int_equal(finish(bench, id).status, PREDICTION_CANCELED);
+    assert_true(clock_monotonic_us() - from_us >= 290000);
+    assert_true(clock_monotonic_us() - from_us < 5000000);
+}
+
+static void a_prediction_whose_model_loads_is_canceled(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "slow_load", "{}", id);
+    usleep(300000);
+    int64_t from_us = clock_monotonic_us();
+    cancel(bench, id);
+    assert_int_equal(finish(bench, id).status, PREDICTION_CANCELED);
+    assert_true(clock_monotonic_us() - from_us < 1000000);
+}
+
+static void nobody_cancels_what_is_anothers(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    struct prediction prediction;
+    struct err err = { 0 };
+    create(bench, "noop", "{}", id);
+    assert_false(predict_cancel(bench->predict, "other", id, &bench->arena, &prediction, &err));
+    assert_int_equal(err.kind, ERR_NOT_FOUND);
+    assert_int_equal(finish(bench, id).status, PREDICTION_SUCCEEDED);
+}
+
+/* ---- Waiting, limits, memory ---------------------------------------------------------------- */
+
+static void a_wait_ends_with_its_time(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "sleep", "{\"seconds\": 20}", id);
+    int64_t from_us = clock_monotonic_us();
+    assert_false(wait_for(bench, id, 200));
+    assert_true(clock_monotonic_us() - from_us >= 199000);
+    assert_true(clock_monotonic_us() - from_us < 2000000);
+    assert_true(wait_for(bench, "00000000000000000000000000", 1000)); /* nothing to wait for */
+    cancel(bench, id);
+    finish(bench, id);
+}
+
+static void a_full_lane_refuses(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    struct err err = { 0 };
+    int taken = 0;
+    while (taken < 200 && try_create(bench, "sleep", "{\"seconds\": 20}", id, &err))
+        taken++;
+    assert_true(taken >= 100 && taken <= 110);
+    assert_int_equal(err.kind, ERR_RATE_LIMITED);
+}
+
+static void the_least_recently_used_runner_makes_room(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    bench->options.memory_budget_bytes = 300 << 20; /* one runner of unknown size */
+    open_parts(bench);
+    assert_int_equal(run(bench, "slow_load", "{}").status, PREDICTION_SUCCEEDED);
+    int pid = count_runners(bench).pid;
+    assert_int_equal(run(bench, "noop", "{}").status, PREDICTION_SUCCEEDED);
+    assert_int_equal(count_runners(bench).count, 1);
+    assert_int_not_equal(count_runners(bench).pid, pid);
+}
+
+static void an_idle_runner_is_unloaded(void **state)
+{
+    struct bench *bench = *state;
+    close_parts(bench, 0);
+    bench->options.idle_timeout_s = 1;
+    open_parts(bench);
+    assert_int_equal(run(bench, "noop", "{}").status, PREDICTION_SUCCEEDED);
+    assert_int_equal(count_runners(bench).count, 1);
+    usleep(1800000);
+    assert_int_equal(count_runners(bench).count, 0);
+    assert_int_equal(run(bench, "noop", "{}").status, PREDICTION_SUCCEEDED);
+}
+
+/* ---- Restart -------------------------------------------------------------------------------- */
+
+static void a_clean_stop_puts_the_running_one_back(void **state)
+{
+    struct bench *bench = *state;
+    char running[ID_PREDICTION_LEN + 1], queued[ID_PREDICTION_LEN + 1];
+    create(bench, "sleep", "{\"seconds\": 1}", running);
+    create(bench, "sleep", "{\"seconds\": 0}", queued);
+    wait_until_processing(bench, running);
+    close_parts(bench, 100);
+    open_parts(bench);
+    struct prediction prediction = finish(bench, running);
+    assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+    assert_int_equal(prediction.attempts, 1); /* the stopped one does not count */
+    assert_int_equal(finish(bench, queued).status, PREDICTION_SUCCEEDED);
+}
+
+static void a_drain_lets_the_running_one_end(void **state)
+{
+    struct bench *bench = *state;
+    char id[ID_PREDICTION_LEN + 1];
+    create(bench, "sleep", "{\"seconds\": 0.5}", id);
+    wait_until_processing(bench, id);
+    close_parts(bench, 10000);
+    open_parts(bench);
+    assert_int_equal(get(bench, id).status, PREDICTION_SUCCEEDED);
+}
+
+static void put_record(struct bench *bench, const char *id, enum prediction_status status,
+                       int attempts, bool cancel_requested)
+{
+    const struct registry_version *version = registry_resolve(bench->registry, S("test/noop"));
+    struct prediction prediction = { .account = "tester",
+                                     .model = version->model->full_name,
+                                     .version = version->id,
+                                     .input = S("{}"),
+                                     .source = "api",
+                                     .created_us = clock_now_us() };
+    struct err err = { 0 };
+    memcpy(prediction.id, id, sizeof prediction.id);
+    struct store_write write = { .kind = STORE_PREDICTION_INSERT, .prediction = &prediction };
+    check(store_write_wait(bench->store, &write, &err), &err);
+    if (status == PREDICTION_PROCESSING) {
+        write = (struct store_write){ .kind = STORE_PREDICTION_MOVE,
+                                      .move = { .id = id,
+                                                .from = 1u << PREDICTION_STARTING,
+                                                .to = PREDICTION_PROCESSING,
+                                                .started_us = 1,
+                                                .attempts_add = attempts } };
+        check(store_write_wait(bench->store, &write, &err), &err);
+    }
+    if (cancel_requested) {
+        write = (struct store_write){ .kind = STORE_PREDICTION_CANCEL_REQUEST, .id = id };
+        check(store_write_wait(bench->store, &write, &err), &err);
+    }
+}
+
+static void what_a_dead_server_left_is_taken_up(void **state)
+{
+    struct bench *bench = *state;
+    put_record(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa1", PREDICTION_STARTING, 0, false);
+    put_record(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa2", PREDICTION_PROCESSING, 1, false);
+    put_record(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa3", PREDICTION_PROCESSING, 3, false);
+    put_record(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa4", PREDICTION_PROCESSING, 1, true);
+    put_record(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa5", PREDICTION_STARTING, 0, true);
+    close_parts(bench, 0);
+    open_parts(bench);
+    assert_int_equal(finish(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa1").status, PREDICTION_SUCCEEDED);
+    struct prediction prediction = finish(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa2");
+    assert_int_equal(prediction.status, PREDICTION_SUCCEEDED);
+    assert_int_equal(prediction.attempts, 2);
+    assert_true(prediction.started_us > 1);
+    assert_failed(finish(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa3"),
+                  "The prediction was interrupted 3 times and was given up.");
+    assert_int_equal(finish(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa4").status, PREDICTION_CANCELED);
+    assert_int_equal(finish(bench, "aaaaaaaaaaaaaaaaaaaaaaaaa5").status, PREDICTION_CANCELED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_text_comes_back),
+        TEST(texts_come_one_by_one),
+        TEST(a_data_url_becomes_a_file_and_the_output_a_blob),
+        TEST(an_uploaded_file_is_an_input_of_its_account),
+        TEST(a_bad_file_input_fails_with_its_name),
+        TEST(many_run_in_order_on_one_runner),
+        TEST(a_crash_fails_one_prediction_only),
+        TEST(an_exit_is_told_with_its_status),
+        TEST(a_kill_from_outside_is_no_success),
+        TEST(a_bad_frame_ends_the_runner),
+        TEST(a_flood_of_logs_ends_the_runner),
+        TEST(a_hang_ends_after_the_time_limit),
+        TEST(too_much_memory_ends_the_runner),
+        TEST(missing_weights_fail_at_once),
+        TEST(a_load_that_may_work_later_is_tried_again),
+        TEST(a_runner_that_cannot_start_fails_its_queue),
+        TEST(a_load_has_a_time_limit),
+        TEST(a_queued_prediction_is_canceled_at_once),
+        TEST(a_running_prediction_is_canceled_and_its_runner_stays),
+        TEST(a_stubborn_one_is_killed_after_the_grace_period),
+        TEST(a_prediction_whose_model_loads_is_canceled),
+        TEST(nobody_cancels_what_is_anothers),
+        TEST(a_wait_ends_with_its_time),
+        TEST(a_full_lane_refuses),
+        TEST(the_least_recently_used_runner_makes_room),
+        TEST(an_idle_runner_is_unloaded),
+        TEST(a_clean_stop_puts_the_running_one_back),
+        TEST(a_drain_lets_the_running_one_end),
+        TEST(what_a_dead_server_left_is_taken_up),
+    };
+    log_set_level(getenv("MIMEO_TEST_LOG") ? LOG_DEBUG : LOG_OFF);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
