@@ -40,10 +40,10 @@ static bool child_start(const char *runner, const char *model, const char *weigh
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pair[1], RUNNER_FD);
-    const char *arguments[] = { runner,  "--model",     model, "--weights", weights,
-                                "--precision", "f32", "--socket", "3", NULL };
-    int failed = posix_spawn(&ret_child->pid, runner, &actions, NULL, (char *const *)arguments,
-                             environ);
+    const char *arguments[] = { runner,        "--model", model,      "--weights", weights,
+                                "--precision", "f32",     "--socket", "3",         NULL };
+    int failed =
+        posix_spawn(&ret_child->pid, runner, &actions, NULL, (char *const *)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(pair[1]);
     if (failed) {
@@ -156,7 +156,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "no run came to its end: %s\n", strerror(errno));
         return 1;
     }
-    printf("cold start of mimeo-runner, median of %d: ready %.0f ms, first result %.0f ms after exec; next result %.0f ms\n",
+    printf("cold start of mimeo-runner, median of %d: ready %.0f ms, first result %.0f ms after "
+           "exec; next result %.0f ms\n",
            done, median_ms(ready, done), median_ms(first, done), median_ms(next, done));
     return done == runs ? 0 : 1;
 }

@@ -75,24 +75,22 @@ static void bare_completed(void *context, struct MHD_Connection *connection, voi
 
 static struct MHD_Daemon *bare_start(int port)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                MHD_USE_ITC | MHD_USE_TURBO,
-                            0, NULL, NULL, bare_answer, NULL, MHD_OPTION_SOCK_ADDR, &address,
-                            MHD_OPTION_NOTIFY_COMPLETED, bare_completed, NULL,
-                            MHD_OPTION_CONNECTION_LIMIT, 4096u, MHD_OPTION_CONNECTION_TIMEOUT, 75u,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_LISTENING_ADDRESS_REUSE,
-                            1u, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO, 0,
+        NULL, NULL, bare_answer, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED,
+        bare_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, 4096u, MHD_OPTION_CONNECTION_TIMEOUT,
+        75u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
 }
 
 /* ---- The same on our server --------------------------------------------------------------- */
 
 static void create(struct http_call *call)
 {
-    http_reply(call, 201, "application/json",
-               (struct str){ answer_text, sizeof answer_text - 1 });
+    http_reply(call, 201, "application/json", (struct str){ answer_text, sizeof answer_text - 1 });
 }
 
 static void problem(struct http_call *call, int status, const struct err *err)
@@ -114,8 +112,11 @@ static bool ours_start(int port, bool worker, struct http_server **ret_server)
     struct err err = { .kind = ERR_NONE };
     memcpy(kept, routes, sizeof routes);
     snprintf(listen_on, sizeof listen_on, "127.0.0.1:%d", port);
-    struct http_server_options options = { .listen = listen_on, .tables = tables, .workers = 2,
-                                           .connections_max = 4096, .problem = problem };
+    struct http_server_options options = { .listen = listen_on,
+                                           .tables = tables,
+                                           .workers = 2,
+                                           .connections_max = 4096,
+                                           .problem = problem };
     if (http_server_start(&options, ret_server, &err))
         return true;
     fprintf(stderr, "%s\n", err.detail);

@@ -22,7 +22,8 @@
 #define LOAD_SECONDS_MAX 600
 #define LOAD_REQUESTS_MAX 100000000
 #define LOAD_ANSWER_BYTES_MAX (1u << 20)
-#define LOAD_SLOTS 100000 /* latencies in steps of 10 us, up to 1 s; slower ones count in the last */
+#define LOAD_SLOTS                                                                                 \
+    100000 /* latencies in steps of 10 us, up to 1 s; slower ones count in the last */
 #define LOAD_SLOT_US 10
 
 struct load_options {
@@ -208,15 +209,14 @@ static bool parse_options(int argc, char **argv, struct load_options *options)
         return false;
     options->path = argv[optind + 1];
     return options->connections > 0 && options->connections <= LOAD_CONNECTIONS_MAX &&
-           options->seconds > 0 && options->seconds <= LOAD_SECONDS_MAX &&
-           options->requests > 0 && options->requests <= LOAD_REQUESTS_MAX &&
-           options->port > 0 && options->port <= 65535;
+           options->seconds > 0 && options->seconds <= LOAD_SECONDS_MAX && options->requests > 0 &&
+           options->requests <= LOAD_REQUESTS_MAX && options->port > 0 && options->port <= 65535;
 }
 
 int main(int argc, char **argv)
 {
-    struct load load = { .options = { .connections = 32, .seconds = 5,
-                                      .requests = LOAD_REQUESTS_MAX } };
+    struct load load = { .options = {
+                             .connections = 32, .seconds = 5, .requests = LOAD_REQUESTS_MAX } };
     struct load_options *options = &load.options;
     int64_t took_us = 0;
     if (!parse_options(argc, argv, options)) {
@@ -226,8 +226,10 @@ int main(int argc, char **argv)
     }
     buf_init(&load.request, 1u << 20);
     buf_printf(&load.request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s",
-               options->method ? options->method : options->body ? "POST" : "GET", options->path,
-               (int)options->port, buf_str(&options->headers).ptr);
+               options->method ? options->method
+               : options->body ? "POST"
+                               : "GET",
+               options->path, (int)options->port, buf_str(&options->headers).ptr);
     if (options->body)
         buf_printf(&load.request, "Content-Length: %zu\r\n\r\n%s", strlen(options->body),
                    options->body);
@@ -243,8 +245,8 @@ int main(int argc, char **argv)
         printf("requests=%lld requests_per_s=%.0f p50_ms=%.2f p99_ms=%.2f max_ms=%.2f "
                "non_2xx=%lld broken=%lld\n",
                (long long)load.finished, (double)load.finished * 1e6 / (double)took_us,
-               percentile_ms(&load, 0.50), percentile_ms(&load, 0.99),
-               (double)load.max_us / 1000.0, (long long)load.not_2xx, (long long)load.broken);
+               percentile_ms(&load, 0.50), percentile_ms(&load, 0.99), (double)load.max_us / 1000.0,
+               (long long)load.not_2xx, (long long)load.broken);
     for (int64_t i = 0; i < options->connections; i++) {
         close_connection(&load.connections[i]);
         buf_done(&load.connections[i].answer);

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const build = process.env.MIMEO_BUILD ?? "build";
 const seconds = Number(process.argv[2] ?? 5);
-const TOKEN = "r8_bench";
+const TOKEN = "r8_bench123";
 
 async function start(command, args, ready) {
     const child = spawn(command, args, { env: { ...process.env, MIMEO_TOKEN: TOKEN }, stdio: ["pipe", "pipe", "inherit"] });
@@ -34,6 +34,7 @@ function load(port, path, { connections, body, duration = seconds, headers = [] 
         ...headers.flatMap((header) => ["-H", header]), "-b", JSON.stringify(body), port, path].map(String);
     const run = spawnSync(`${build}/bench-http-load`, args, { encoding: "utf8", timeout: (duration + 60) * 1000 });
     if (run.status !== 0) throw new Error(`bench-http-load failed: ${run.stdout}${run.stderr}`);
+    if (!/non_2xx=0 broken=0/.test(run.stdout)) throw new Error(`not every answer was 2xx: ${run.stdout}`);
     return run.stdout.trim();
 }
 const rate = (text) => Number(text.match(/requests_per_s=([\d.]+)/)[1]);
@@ -42,11 +43,11 @@ const rss = (pid, key = "VmRSS") => Number(readFileSync(`/proc/${pid}/status`, "
 const folder = mkdtempSync(join(tmpdir(), "mimeo-bench-"));
 try {
     const bare = await start(`${build}/bench-http-bare`, ["bare", String(await freePort())], /127\.0\.0\.1:(\d+)/);
-    const server = await serve(join(folder, "a"), "--queue-limit", "10000000");
+    const server = await serve(join(folder, "a"), "--queue-limit", "1000000");
     await sleep(1500);
     console.log(`idle server: ${rss(server.child.pid).toFixed(1)} MiB resident`);
 
-    const create = { connections: 64, body: { input: { seconds: 3600 } } };
+    const create = { connections: 64, body: { input: { seconds: 60 } } };
     const rates = { bare: [], create: [] };
     for (let round = 0; round < 3; round++) {
         const bareText = load(bare.port, "/", create);

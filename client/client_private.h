@@ -11,9 +11,9 @@
 #define MIMEO_PATH_BYTES_MAX 4096           /* a URL or a path below /v1 */
 
 struct mimeo_client {
-    char *base_url; /* ends in "/v1" */
+    char *base_url;      /* ends in "/v1" */
     char *authorization; /* a whole header line; NULL: no token */
-    CURL *curl;     /* one easy handle, so that connections are reused */
+    CURL *curl;          /* one easy handle, so that connections are reused */
     const atomic_bool *canceled;
 };
 
@@ -21,8 +21,8 @@ struct mimeo_client {
 bool mimeo_fail(struct mimeo_error *error, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reset the handle to what all requests share: the URL (path below /v1, or whole of the client's own
- * server), timeouts, cancel. */
+/* Reset the handle to what all requests share: the URL (path below /v1, or whole of the client's
+ * own server), timeouts, cancel. */
 bool mimeo_prepare(struct mimeo_client *client, const char *path, struct mimeo_error *error);
 
 /* Run the prepared request with `headers` (freed here) and the token, judge the status, and parse
@@ -44,7 +44,6 @@ bool mimeo_fail_curl(struct mimeo_client *client, CURLcode code, const char *tex
 
 /* "/models/{a}/{b}..." with each part percent-encoded; NULL ends the parts. */
 bool mimeo_build_path(struct mimeo_client *client, char ret_path[MIMEO_PATH_BYTES_MAX],
-                      struct mimeo_error *error, const char *first, ...)
-    __attribute__((sentinel));
+                      struct mimeo_error *error, const char *first, ...) __attribute__((sentinel));
 
 #endif

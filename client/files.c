@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "base/hash.h"
+#include "base/base64.h"
 
 #define DATA_URL_FILE_BYTES_MAX (16u << 20) /* larger files belong to POST /files */
 #define REDIRECTS_MAX 5L
@@ -17,11 +17,11 @@
 static const char *type_by_ending(const char *path)
 {
     static const char *const types[][2] = {
-        { ".png", "image/png" },   { ".jpg", "image/jpeg" },  { ".jpeg", "image/jpeg" },
-        { ".webp", "image/webp" }, { ".gif", "image/gif" },   { ".avif", "image/avif" },
-        { ".tif", "image/tiff" },  { ".tiff", "image/tiff" }, { ".bmp", "image/bmp" },
-        { ".txt", "text/plain" },  { ".json", "application/json" },
-        { ".mp4", "video/mp4" },   { ".mp3", "audio/mpeg" },  { ".wav", "audio/wav" },
+        { ".png", "image/png" },   { ".jpg", "image/jpeg" },        { ".jpeg", "image/jpeg" },
+        { ".webp", "image/webp" }, { ".gif", "image/gif" },         { ".avif", "image/avif" },
+        { ".tif", "image/tiff" },  { ".tiff", "image/tiff" },       { ".bmp", "image/bmp" },
+        { ".txt", "text/plain" },  { ".json", "application/json" }, { ".mp4", "video/mp4" },
+        { ".mp3", "audio/mpeg" },  { ".wav", "audio/wav" },
     };
     const char *dot = strrchr(path, '.');
 

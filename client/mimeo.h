@@ -48,7 +48,8 @@ bool mimeo_request(struct mimeo_client *client, const char *method, const char *
 bool mimeo_account_get(struct mimeo_client *client, json_t **ret_account,
                        struct mimeo_error *error);
 
-/* Pages: {"next", "previous", "results"}. page: the URL of `next` or `previous`; NULL: the first. */
+/* Pages: {"next", "previous", "results"}. page: the URL of `next` or `previous`; NULL: the first.
+ */
 bool mimeo_model_list(struct mimeo_client *client, const char *page, json_t **ret_page,
                       struct mimeo_error *error);
 bool mimeo_model_get(struct mimeo_client *client, const char *owner, const char *name,
@@ -61,12 +62,12 @@ bool mimeo_version_get(struct mimeo_client *client, const char *owner, const cha
 /* ---- Predictions ----------------------------------------------------------------------------- */
 
 struct mimeo_prediction_options {
-    const char *version;         /* 64 hex digits, "owner/name" or "owner/name:id" */
-    const char *model;           /* instead of version: "owner/name", an official model */
-    const json_t *input;         /* object; borrowed */
-    int wait_s;                  /* 1..60: Prefer: wait=N; 0: answer at once */
-    const char *cancel_after;    /* "90s"; NULL: never */
-    const char *webhook;         /* NULL: none */
+    const char *version;          /* 64 hex digits, "owner/name" or "owner/name:id" */
+    const char *model;            /* instead of version: "owner/name", an official model */
+    const json_t *input;          /* object; borrowed */
+    int wait_s;                   /* 1..60: Prefer: wait=N; 0: answer at once */
+    const char *cancel_after;     /* "90s"; NULL: never */
+    const char *webhook;          /* NULL: none */
     const json_t *webhook_events; /* array of names; NULL: all */
 };
 

@@ -1,8 +1,7 @@
 /* Account, models and versions. */
 #include "client_private.h"
 
-bool mimeo_account_get(struct mimeo_client *client, json_t **ret_account,
-                       struct mimeo_error *error)
+bool mimeo_account_get(struct mimeo_client *client, json_t **ret_account, struct mimeo_error *error)
 {
     return mimeo_request(client, "GET", "/account", NULL, ret_account, error);
 }

@@ -8,8 +8,8 @@
 #include "base/json.h"
 
 #define INTERVAL_DEFAULT_MS 500
-#define WAIT_RETRIES 5         /* bad answers in a row while polling */
-#define CANCEL_LOOK_MS 100     /* how often a sleep looks at the cancel flag */
+#define WAIT_RETRIES 5     /* bad answers in a row while polling */
+#define CANCEL_LOOK_MS 100 /* how often a sleep looks at the cancel flag */
 
 static struct curl_slist *create_headers(const struct mimeo_prediction_options *options)
 {

@@ -13,11 +13,13 @@
 #include "base/work.h"
 #include "predict/predict.h"
 
-#define ANSWER_RECORD_BYTES (256u << 20) /* one record in memory: input and output at their limits */
+#define ANSWER_RECORD_BYTES                                                                        \
+    (256u << 20) /* one record in memory: input and output at their limits */
 
 struct answer { /* in the call's arena */
     struct http_call *call;
     const char *id;
+    enum waits_kind kind;
 };
 
 /* Files as data: URLs? Over plain http the official JavaScript and Python clients make files only
@@ -34,9 +36,18 @@ static bool wants_inline(const struct http_call *call)
     }
 }
 
-void answer_now(struct http_call *call, const char *id)
+static int status_of(const struct prediction *prediction, enum waits_kind kind)
 {
-    struct render_options options = { api_of(call), http_base_url(call), wants_inline(call), true };
+    if (kind == WAITS_CANCEL)
+        return 200;
+    return prediction_status_is_terminal(prediction->status) ? 201 : 202;
+}
+
+void answer_now(struct http_call *call, const char *id, enum waits_kind kind)
+{
+    bool create = kind == WAITS_CREATE;
+    struct render_options options = { api_of(call), http_base_url(call),
+                                      create && wants_inline(call), create };
     struct prediction prediction;
     struct arena arena;
     struct buf body;
@@ -46,7 +57,7 @@ void answer_now(struct http_call *call, const char *id)
     if (predict_get(api_of(call)->predict, NULL, id, &arena, &prediction, &err)) {
         buf_init(&body, RENDER_BYTES_MAX);
         render_prediction(&options, &prediction, &body);
-        reply_json(call, prediction_status_is_terminal(prediction.status) ? 201 : 202, &body);
+        reply_json(call, status_of(&prediction, kind), &body);
     } else {
         problem_reply(call, &err);
     }
@@ -57,22 +68,23 @@ static void run(void *context)
 {
     const struct answer *answer = context;
 
-    answer_now(answer->call, answer->id);
+    answer_now(answer->call, answer->id, answer->kind);
 }
 
-void answer_after_wait(struct http_call *call, const char *id)
+void answer_after_wait(struct http_call *call, const char *id, enum waits_kind kind)
 {
     struct answer *answer = arena_alloc(http_arena(call), sizeof(*answer));
     struct err err;
 
     if (answer) {
         answer->call = call;
+        answer->kind = kind;
         answer->id = arena_strdup(http_arena(call), str_from(id));
     }
     if (!answer || !answer->id) {
         err_set(&err, ERR_NO_MEMORY, "not enough memory for an answer");
         problem_reply(call, &err);
     } else if (!work_submit(api_of(call)->answers, run, answer)) {
-        answer_now(call, answer->id); /* the queue has a place per connection: not in practice */
+        answer_now(call, answer->id, kind); /* a place per connection: not in practice */
     }
 }

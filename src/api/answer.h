@@ -2,13 +2,13 @@
 #ifndef MIMEO_API_ANSWER_H
 #define MIMEO_API_ANSWER_H
 
-struct http_call;
+#include "api/waits.h"
 
-/* Answer on a thread of api->answers: 201 and the prediction when it has ended, else 202 and a
- * prediction that looks not begun. Must not block: usable as a waits_answer. */
-void answer_after_wait(struct http_call *call, const char *id);
+/* Answer on a thread of api->answers. A create: 201 and the prediction when it has ended, else 202
+ * and a prediction that looks not begun. A cancel: 200 and the prediction. Does not block. */
+void answer_after_wait(struct http_call *call, const char *id, enum waits_kind kind);
 
 /* The same on this thread, which may block on the store. */
-void answer_now(struct http_call *call, const char *id);
+void answer_now(struct http_call *call, const char *id, enum waits_kind kind);
 
 #endif

@@ -99,8 +99,8 @@ static bool start_server(struct api *api, const struct api_options *options, int
 bool api_start(const struct api_options *options, struct api **ret_api, struct err *err)
 {
     struct api *api = calloc(1, sizeof(*api));
-    int connections_max = options->connections_max > 0 ? options->connections_max
-                                                        : API_CONNECTIONS_DEFAULT;
+    int connections_max =
+        options->connections_max > 0 ? options->connections_max : API_CONNECTIONS_DEFAULT;
 
     if (!api)
         return err_set(err, ERR_NO_MEMORY, "not enough memory to start the API");

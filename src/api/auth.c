@@ -17,10 +17,10 @@
 #include "base/hash.h"
 #include "store/store.h"
 
-#define AUTH_SLOTS 4096          /* cached tokens at most, about 700 KiB */
-#define AUTH_PROBES 8            /* slots one hash may be in */
-#define AUTH_ACCOUNT_SIZE 128    /* longer names work but are not cached */
-#define AUTH_CHECK_US 1000000    /* how old the cache's generation may be */
+#define AUTH_SLOTS 4096       /* cached tokens at most, about 700 KiB */
+#define AUTH_PROBES 8         /* slots one hash may be in */
+#define AUTH_ACCOUNT_SIZE 128 /* longer names work but are not cached */
+#define AUTH_CHECK_US 1000000 /* how old the cache's generation may be */
 #define AUTH_READ_BYTES (64u << 10)
 
 struct auth_slot {

@@ -28,9 +28,9 @@ bool envelope_new(struct envelope **ret_envelope, struct err *err)
     struct str with = S("{\"type\":\"object\",\"required\":[\"version\",\"input\"],"
                         "\"additionalProperties\":false,\"properties\":{"
                         "\"version\":{\"type\":\"string\"}," ENVELOPE_PROPERTIES "}}");
-    struct str without = S("{\"type\":\"object\",\"required\":[\"input\"],"
-                           "\"additionalProperties\":false,\"properties\":{" ENVELOPE_PROPERTIES
-                           "}}");
+    struct str without =
+        S("{\"type\":\"object\",\"required\":[\"input\"],"
+          "\"additionalProperties\":false,\"properties\":{" ENVELOPE_PROPERTIES "}}");
 
     if (!envelope)
         return err_set(err, ERR_NO_MEMORY, "not enough memory to start the API");

@@ -17,15 +17,16 @@ struct envelope_request {
     json_t *body;        /* owned: envelope_request_done */
     const char *version; /* NULL in the form that has none; the rest is borrowed from body too */
     const json_t *input;
-    const char *webhook;           /* or NULL */
-    const json_t *events_filter;   /* or NULL */
+    const char *webhook;         /* or NULL */
+    const json_t *events_filter; /* or NULL */
 };
 
 bool envelope_new(struct envelope **ret_envelope, struct err *err);
 void envelope_free(struct envelope *envelope);
 
 /* Parse a body. with_version: `version` is required, else it is not allowed. False: either
- * *ret_errors is set (the body is JSON but not a request; memory from arena), or err is (no JSON). */
+ * *ret_errors is set (the body is JSON but not a request; memory from arena), or err is (no JSON).
+ */
 bool envelope_parse(const struct envelope *envelope, struct str body, bool with_version,
                     struct arena *arena, struct envelope_request *ret_request,
                     struct validation_error **ret_errors, struct err *err);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "api/problem.h"
-#include "base/hash.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "http/server.h"
 
@@ -102,8 +102,7 @@ static void write_link(struct http_call *call, const char *path, const char *con
 }
 
 void page_open(struct http_call *call, const char *path, const char *const *keep,
-               const struct page_cursor *next, const struct page_cursor *previous,
-               struct buf *out)
+               const struct page_cursor *next, const struct page_cursor *previous, struct buf *out)
 {
     buf_append_str(out, S("{\"next\":"));
     write_link(call, path, keep, next, out);

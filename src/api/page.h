@@ -25,8 +25,7 @@ bool page_cursor_parse(struct str text, struct page_cursor *ret_cursor);
 /* Append `{"next":...,"previous":...,"results":[`. path: "/v1/predictions"; keep: query
  * parameters that links repeat (NULL-ended; NULL: none); next and previous: cursors or NULL. */
 void page_open(struct http_call *call, const char *path, const char *const *keep,
-               const struct page_cursor *next, const struct page_cursor *previous,
-               struct buf *out);
+               const struct page_cursor *next, const struct page_cursor *previous, struct buf *out);
 void page_close(struct buf *out); /* `]}` */
 
 #endif

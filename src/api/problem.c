@@ -51,8 +51,7 @@ static void send_text(struct http_call *call, int status, const char *body)
     http_reply(call, status, PROBLEM_TYPE, str_from(body));
 }
 
-void problem_reply_detail(struct http_call *call, int status, const char *title,
-                          const char *detail)
+void problem_reply_detail(struct http_call *call, int status, const char *title, const char *detail)
 {
     struct buf body;
 
@@ -71,8 +70,9 @@ void problem_reply_detail(struct http_call *call, int status, const char *title,
 
 void problem_reply_not_found(struct http_call *call)
 {
-    send_text(call, 404, "{\"detail\":\"The requested resource could not be found.\","
-                         "\"status\":404}\n");
+    send_text(call, 404,
+              "{\"detail\":\"The requested resource could not be found.\","
+              "\"status\":404}\n");
 }
 
 void problem_reply_file_not_found(struct http_call *call)

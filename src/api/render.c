@@ -12,7 +12,7 @@
 #include "api/api_private.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/hash.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "blob/blob.h"
 #include "domain/prediction.h"
@@ -37,7 +37,8 @@ static void write_string_or_null(struct buf *out, const char *text)
         buf_append_str(out, S("null"));
 }
 
-/* ---- Outputs ---------------------------------------------------------------------------------- */
+/* ---- Outputs ----------------------------------------------------------------------------------
+ */
 
 struct output_writer {
     const struct render_options *options;
@@ -60,7 +61,8 @@ static bool read_whole(int fd, int64_t size, struct buf *bytes)
     return true;
 }
 
-/* The file as "data:<type>;base64,...". False, with nothing written, when it is too large or gone. */
+/* The file as "data:<type>;base64,...". False, with nothing written, when it is too large or gone.
+ */
 static bool write_data_url(struct output_writer *writer, struct str ref)
 {
     const struct blob_store *blobs = writer->options->api->blobs;
@@ -133,13 +135,15 @@ static void write_output(struct output_writer *writer, struct str output)
     buf_append_str(writer->out, rest);
 }
 
-/* ---- Predictions ------------------------------------------------------------------------------ */
+/* ---- Predictions ------------------------------------------------------------------------------
+ */
 
 static void write_urls(const char *base_url, const char *id, struct buf *out)
 {
     buf_append_str(out, S(",\"urls\":{\"cancel\":\""));
-    buf_printf(out, "%s/v1/predictions/%s/cancel\",\"get\":\"%s/v1/predictions/%s\",\"web\":\"%s/p/%s\"}",
-               base_url, id, base_url, id, base_url, id);
+    buf_printf(
+        out, "%s/v1/predictions/%s/cancel\",\"get\":\"%s/v1/predictions/%s\",\"web\":\"%s/p/%s\"}",
+        base_url, id, base_url, id, base_url, id);
 }
 
 static void write_times(const struct prediction *prediction, struct buf *out)
@@ -212,7 +216,7 @@ void render_prediction(const struct render_options *options, const struct predic
     json_write_string(str_from(prediction->version), out);
     buf_append_str(out, S(",\"input\":"));
     buf_append_str(out, prediction->input.len && !prediction->data_removed ? prediction->input
-                                                                            : S("{}"));
+                                                                           : S("{}"));
     buf_append_str(out, S(",\"logs\":"));
     json_write_string(prediction->logs, out);
     buf_append_str(out, S(",\"output\":"));
@@ -232,7 +236,8 @@ void render_prediction(const struct render_options *options, const struct predic
     buf_append_char(out, '}');
 }
 
-/* ---- Files ------------------------------------------------------------------------------------ */
+/* ---- Files ------------------------------------------------------------------------------------
+ */
 
 void render_file(const char *base_url, const struct store_file *file, struct buf *out)
 {
@@ -240,7 +245,8 @@ void render_file(const char *base_url, const struct store_file *file, struct buf
     json_write_string(str_from(file->name), out);
     buf_append_str(out, S(",\"content_type\":"));
     json_write_string(str_from(file->content_type), out);
-    buf_printf(out, ",\"size\":%lld,\"etag\":\"%s\",\"checksums\":{\"sha256\":\"%s\",\"md5\":\"%s\"}",
+    buf_printf(out,
+               ",\"size\":%lld,\"etag\":\"%s\",\"checksums\":{\"sha256\":\"%s\",\"md5\":\"%s\"}",
                (long long)file->size, file->md5, file->sha256, file->md5);
     buf_append_str(out, S(",\"metadata\":"));
     buf_append_str(out, file->metadata.len ? file->metadata : S("{}"));
@@ -251,7 +257,8 @@ void render_file(const char *base_url, const struct store_file *file, struct buf
     buf_printf(out, ",\"urls\":{\"get\":\"%s/v1/files/%s\"}}", base_url, file->id);
 }
 
-/* ---- Models ----------------------------------------------------------------------------------- */
+/* ---- Models -----------------------------------------------------------------------------------
+ */
 
 void render_version(const struct registry_version *version, struct buf *out)
 {
@@ -275,10 +282,10 @@ static json_t *example_defaults(const char *base_url, const struct registry_mode
 
     return json_pack(
         "{s:s, s:s, s:s, s:{}, s:s, s:n, s:b, s:n, s:s, s:s, s:s, s:s, s:{}, s:{s:o, s:o}}", "id",
-        id, "model", model->full_name, "version", version ? version->id : "hidden", "input",
-        "logs", "", "output", "data_removed", 0, "error", "status", "succeeded", "created_at",
-        created_at, "started_at", created_at, "completed_at", created_at, "metrics", "urls",
-        "cancel", json_sprintf("%s/v1/predictions/%s/cancel", base_url, id), "get",
+        id, "model", model->full_name, "version", version ? version->id : "hidden", "input", "logs",
+        "", "output", "data_removed", 0, "error", "status", "succeeded", "created_at", created_at,
+        "started_at", created_at, "completed_at", created_at, "metrics", "urls", "cancel",
+        json_sprintf("%s/v1/predictions/%s/cancel", base_url, id), "get",
         json_sprintf("%s/v1/predictions/%s", base_url, id));
 }
 
@@ -314,8 +321,8 @@ void render_model(const char *base_url, const struct registry_model *model, int6
     json_write_string(str_from(model->description), out);
     buf_append_str(out, S(",\"github_url\":"));
     write_string_or_null(out, model->github_url);
-    buf_append_str(out, model->is_official ? S(",\"is_official\":true")
-                                           : S(",\"is_official\":false"));
+    buf_append_str(out,
+                   model->is_official ? S(",\"is_official\":true") : S(",\"is_official\":false"));
     buf_append_str(out, S(",\"latest_version\":"));
     if (model->version_count > 0)
         render_version(&model->versions[0], out);

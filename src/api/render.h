@@ -10,7 +10,7 @@ struct registry_model;
 struct registry_version;
 struct store_file;
 
-#define RENDER_BYTES_MAX (384u << 20)       /* an answer: an input of 64 MiB, files inlined, a page */
+#define RENDER_BYTES_MAX (384u << 20) /* an answer: an input of 64 MiB, files inlined, a page */
 #define RENDER_INLINE_BYTES_MAX (64u << 20) /* files in one answer; beyond it links are given */
 
 struct render_options {

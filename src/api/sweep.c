@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 #define SWEEP_INTERVAL_S 60
-#define SWEEP_BATCH 100             /* files per read of the store */
+#define SWEEP_BATCH 100               /* files per read of the store */
 #define SWEEP_MEMORY_BYTES (8u << 20) /* their records */
 
 struct sweep {
@@ -45,8 +45,8 @@ static bool sweep_batch(struct sweep *sweep)
     bool ok;
 
     arena_init(&arena, SWEEP_MEMORY_BYTES);
-    ok = store_file_expired(sweep->store, clock_now_us(), SWEEP_BATCH, &arena, &files, &count,
-                            &err);
+    ok =
+        store_file_expired(sweep->store, clock_now_us(), SWEEP_BATCH, &arena, &files, &count, &err);
     for (int i = 0; ok && i < count; i++)
         ok = remove_file(sweep, &files[i], &err);
     if (!ok)

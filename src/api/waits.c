@@ -21,6 +21,7 @@ struct waiter {
     struct waits *waits;
     struct http_call *call; /* NULL: taken */
     char id[ID_PREDICTION_LEN + 1];
+    enum waits_kind kind;
     struct waiter *previous, *next;
 };
 
@@ -69,14 +70,14 @@ static void on_waited(void *context, bool finished)
     pthread_mutex_unlock(&waits->lock);
     /* From here waits_stop may free `waits`, unless it was left to us. */
     if (call)
-        over(call, waiter->id);
+        over(call, waiter->id, waiter->kind);
     free(waiter);
     if (last)
         waits_free(waits);
 }
 
 bool waits_add(struct waits *waits, struct predict *predict, struct http_call *call, const char *id,
-               int timeout_ms)
+               enum waits_kind kind, int timeout_ms)
 {
     struct waiter *waiter = calloc(1, sizeof(*waiter));
     bool stopping;
@@ -85,6 +86,7 @@ bool waits_add(struct waits *waits, struct predict *predict, struct http_call *c
         return false;
     waiter->waits = waits;
     waiter->call = call;
+    waiter->kind = kind;
     str_copy(str_from(id), waiter->id, sizeof(waiter->id));
     pthread_mutex_lock(&waits->lock);
     stopping = waits->stopping;
@@ -104,7 +106,8 @@ bool waits_add(struct waits *waits, struct predict *predict, struct http_call *c
 }
 
 /* A waiter whose call is not taken yet, and its call taken; NULL when there is none. */
-static struct http_call *take_one(struct waits *waits, char ret_id[ID_PREDICTION_LEN + 1])
+static struct http_call *take_one(struct waits *waits, char ret_id[ID_PREDICTION_LEN + 1],
+                                  enum waits_kind *ret_kind)
 {
     struct http_call *call = NULL;
 
@@ -113,8 +116,10 @@ static struct http_call *take_one(struct waits *waits, char ret_id[ID_PREDICTION
          waiter = waiter->next) {
         call = waiter->call;
         waiter->call = NULL;
-        if (call)
+        if (call) {
             str_copy(str_from(waiter->id), ret_id, ID_PREDICTION_LEN + 1);
+            *ret_kind = waiter->kind;
+        }
     }
     pthread_mutex_unlock(&waits->lock);
     return call;
@@ -124,6 +129,7 @@ void waits_stop(struct waits *waits)
 {
     struct waiter own = { .waits = waits }; /* keeps `waits` while we answer */
     char id[ID_PREDICTION_LEN + 1];
+    enum waits_kind kind;
     struct http_call *call;
     bool empty;
 
@@ -136,8 +142,8 @@ void waits_stop(struct waits *waits)
     own.next->previous = &own;
     waits->first.next = &own;
     pthread_mutex_unlock(&waits->lock);
-    while ((call = take_one(waits, id)))
-        waits->stop(call, id);
+    while ((call = take_one(waits, id, &kind)))
+        waits->stop(call, id, kind);
     pthread_mutex_lock(&waits->lock);
     own.previous->next = own.next;
     own.next->previous = own.previous;

@@ -12,8 +12,11 @@ struct http_call;
 struct predict;
 struct waits;
 
+/* What the call had asked for. */
+enum waits_kind { WAITS_CREATE, WAITS_CANCEL };
+
 /* What answers a call whose wait is over; called once per call. */
-typedef void waits_answer(struct http_call *call, const char *id);
+typedef void waits_answer(struct http_call *call, const char *id, enum waits_kind kind);
 
 /* over: called on a thread that must not block; stop: on the thread of waits_stop. */
 bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits, struct err *err);
@@ -21,7 +24,7 @@ bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits,
 /* Wait for a prediction on behalf of a call. False, and nothing is called, when waits_stop was
  * called before or memory is short: then the caller answers. Any thread. */
 bool waits_add(struct waits *waits, struct predict *predict, struct http_call *call, const char *id,
-               int timeout_ms);
+               enum waits_kind kind, int timeout_ms);
 
 /* Answer all that wait, refuse new ones, and free once predict has let go of the last. */
 void waits_stop(struct waits *waits);

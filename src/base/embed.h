@@ -10,7 +10,7 @@ struct embed_file {
     size_t len;
 };
 
-extern const struct embed_file embed_models[];        /* models/(*).yaml, the built-in manifests */
-extern const struct embed_file embed_migrations[];    /* src/store/sql/(*).sql, in order */
+extern const struct embed_file embed_models[];     /* models/(*).yaml, the built-in manifests */
+extern const struct embed_file embed_migrations[]; /* src/store/sql/(*).sql, in order */
 
 #endif

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static void err_fill(struct err *err, enum err_kind kind, int sys, const char *file, int line,
-                     const char *fmt, va_list args)
+__attribute__((format(printf, 6, 0))) static void err_fill(struct err *err, enum err_kind kind,
+                                                           int sys, const char *file, int line,
+                                                           const char *fmt, va_list args)
 {
     if (!err)
         return;

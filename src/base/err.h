@@ -28,11 +28,11 @@ enum err_kind {
 
 struct err {
     enum err_kind kind;
-    int sys;           /* errno or driver code, for the log only; 0 when none */
-    char field[64];    /* which input, e.g. "input.seed"; "" when none */
-    char detail[256];  /* one sentence for the caller */
-    char cause[512];   /* breadcrumbs for the log: " while ..." */
-    const char *file;  /* where it was first set */
+    int sys;          /* errno or driver code, for the log only; 0 when none */
+    char field[64];   /* which input, e.g. "input.seed"; "" when none */
+    char detail[256]; /* one sentence for the caller */
+    char cause[512];  /* breadcrumbs for the log: " while ..." */
+    const char *file; /* where it was first set */
     int line;
 };
 
@@ -43,7 +43,8 @@ bool err_set_at(struct err *err, enum err_kind kind, const char *file, int line,
                 ...) __attribute__((format(printf, 5, 6), cold));
 
 /* As err_set, and keep errno `sys` (its text goes to `cause`, not to the caller). */
-#define err_sys(err, kind, sys, ...) err_sys_at((err), (kind), (sys), __FILE__, __LINE__, __VA_ARGS__)
+#define err_sys(err, kind, sys, ...)                                                               \
+    err_sys_at((err), (kind), (sys), __FILE__, __LINE__, __VA_ARGS__)
 bool err_sys_at(struct err *err, enum err_kind kind, int sys, const char *file, int line,
                 const char *fmt, ...) __attribute__((format(printf, 6, 7), cold));
 

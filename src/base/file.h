@@ -13,7 +13,8 @@ bool file_read(const char *path, struct buf *out, struct err *err);
 bool file_write_atomic(const char *path, struct str bytes, unsigned mode, struct err *err);
 
 bool file_make_folders(const char *path, unsigned mode, struct err *err); /* mkdir -p */
-bool file_remove_tree(const char *path, struct err *err); /* rm -r; absent is fine; follows no links */
+bool file_remove_tree(const char *path,
+                      struct err *err); /* rm -r; absent is fine; follows no links */
 bool file_sync_folder(const char *path, struct err *err); /* fsync a directory */
 bool file_exists(const char *path);
 

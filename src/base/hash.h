@@ -1,4 +1,4 @@
-/* Digests, message codes and the text forms of bytes, over OpenSSL's libcrypto. */
+/* Digests, message codes and hexadecimal, over OpenSSL's libcrypto. Not here: base64. */
 #ifndef MIMEO_BASE_HASH_H
 #define MIMEO_BASE_HASH_H
 
@@ -14,17 +14,13 @@ void hash_hmac_sha256(struct str key, struct str bytes, unsigned char ret_code[H
 struct hash_stream;
 struct hash_stream *hash_stream_new(void);
 void hash_stream_update(struct hash_stream *stream, struct str bytes);
-void hash_stream_finish(struct hash_stream *stream, unsigned char ret_sha256[HASH_SHA256_BYTES],
-                        unsigned char ret_md5[HASH_MD5_BYTES]); /* frees the stream; either may be NULL */
+void hash_stream_finish(
+    struct hash_stream *stream, unsigned char ret_sha256[HASH_SHA256_BYTES],
+    unsigned char ret_md5[HASH_MD5_BYTES]); /* frees the stream; either may be NULL */
 
 /* ret_text has room for 2 * len + 1. */
 void hash_hex(const unsigned char *bytes, size_t len, char *ret_text);
-bool hash_from_hex(struct str text, unsigned char *ret_bytes, size_t len); /* exactly 2 * len digits */
-
-/* Base64 with padding (standard alphabet), or the URL alphabet without padding. */
-enum base64_alphabet { BASE64_STANDARD, BASE64_URL };
-bool base64_encode(struct str bytes, enum base64_alphabet alphabet, struct buf *out);
-/* Padding optional; ASCII white space skipped; anything else is refused (false). */
-bool base64_decode(struct str text, enum base64_alphabet alphabet, struct buf *out);
+bool hash_from_hex(struct str text, unsigned char *ret_bytes,
+                   size_t len); /* exactly 2 * len digits */
 
 #endif

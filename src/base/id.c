@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/base64.h"
 #include "base/hash.h"
 
 void id_random_bytes(void *ret_bytes, size_t len)

@@ -17,9 +17,9 @@
 #include "base/json.h"
 #include "base/yaml.h"
 
-#define NAME_MAX_LEN 48                /* longest option name, for the variable's name */
-#define LIST_MAX 1000                  /* values of one repeated option */
-#define CONFIG_BYTES_MAX (1u << 20)    /* a configuration file */
+#define NAME_MAX_LEN 48             /* longest option name, for the variable's name */
+#define LIST_MAX 1000               /* values of one repeated option */
+#define CONFIG_BYTES_MAX (1u << 20) /* a configuration file */
 #define INTEGER_TEXT_SIZE 24
 
 enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_LINE };
@@ -295,9 +295,9 @@ static bool config_apply(struct option_values *values, const json_t *root, const
         return true;
     if (!json_is_object(root))
         return err_set(err, ERR_INVALID, "%s must hold `name: value` lines", path);
-    json_object_foreach((json_t *)root, key, member)
-        if (!config_member_set(values, key, member, path, err))
-            return false;
+    json_object_foreach(
+        (json_t *)root, key,
+        member) if (!config_member_set(values, key, member, path, err)) return false;
     return true;
 }
 

@@ -14,12 +14,12 @@ struct option_values;
 enum option_type { OPTION_STRING, OPTION_INTEGER, OPTION_BOOLEAN, OPTION_CHOICE, OPTION_LIST };
 
 struct option_row {
-    const char *name;  /* "listen" is --listen, MIMEO_LISTEN and `listen:`; NULL ends a table */
-    char letter;       /* "-o"; 0: none */
+    const char *name; /* "listen" is --listen, MIMEO_LISTEN and `listen:`; NULL ends a table */
+    char letter;      /* "-o"; 0: none */
     enum option_type type;
-    const char *value;      /* what stands for the value in help: "HOST:PORT"; NULL for booleans */
-    const char *fallback;   /* default as text; NULL: none */
-    int64_t min, max;       /* OPTION_INTEGER, inclusive (both 0: any) */
+    const char *value;    /* what stands for the value in help: "HOST:PORT"; NULL for booleans */
+    const char *fallback; /* default as text; NULL: none */
+    int64_t min, max;     /* OPTION_INTEGER, inclusive (both 0: any) */
     const char *const *choices; /* OPTION_CHOICE; NULL-ended */
     const char *help;
     bool secret; /* never printed back */

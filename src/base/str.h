@@ -21,8 +21,8 @@ bool str_equal(struct str a, struct str b);
 bool str_equal_nocase(struct str a, struct str b); /* ASCII only */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
-struct str str_skip(struct str s, size_t n);       /* s without its first n bytes */
-struct str str_trim(struct str s);                 /* without ASCII white space at both ends */
+struct str str_skip(struct str s, size_t n);         /* s without its first n bytes */
+struct str str_trim(struct str s);                   /* without ASCII white space at both ends */
 ptrdiff_t str_find(struct str s, struct str needle); /* offset, or -1 */
 
 /* Cut s at the first `separator`: *ret_head is what stands before it, *ret_tail what stands after.

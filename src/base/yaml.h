@@ -1,6 +1,7 @@
 /* YAML (manifests, config, cog.yaml) read into the same values as JSON, over libyaml.
  * The core schema's scalars: null, booleans (true/false), integers, floats, strings. Limits: 1 MiB,
- * nesting 64, 100,000 nodes; aliases refused (they make small files huge); duplicate keys refused. */
+ * nesting 64, 100,000 nodes; aliases refused (they make small files huge); duplicate keys refused.
+ */
 #ifndef MIMEO_BASE_YAML_H
 #define MIMEO_BASE_YAML_H
 

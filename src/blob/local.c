@@ -21,6 +21,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/id.h"
 #include "blob/blob.h"

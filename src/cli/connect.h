@@ -6,15 +6,15 @@
 #include "mimeo.h"
 
 /* Rows for those commands' option tables. */
-#define CONNECT_OPTIONS                                                                          \
-    { .name = "url",                                                                             \
-      .type = OPTION_STRING,                                                                     \
-      .value = "URL",                                                                            \
-      .fallback = "http://127.0.0.1:8080",                                                       \
-      .help = "The server, without /v1." },                                                      \
-    {                                                                                            \
-        .name = "token", .type = OPTION_STRING, .value = "TOKEN", .secret = true,                \
-        .help = "The server's token; better given as MIMEO_TOKEN."                               \
+#define CONNECT_OPTIONS                                                                            \
+    { .name = "url",                                                                               \
+      .type = OPTION_STRING,                                                                       \
+      .value = "URL",                                                                              \
+      .fallback = "http://127.0.0.1:8080",                                                         \
+      .help = "The server, without /v1." },                                                        \
+    {                                                                                              \
+        .name = "token", .type = OPTION_STRING, .value = "TOKEN", .secret = true,                  \
+        .help = "The server's token; better given as MIMEO_TOKEN."                                 \
     }
 
 /* A client for --url and --token; NULL after printing why not. Free with mimeo_client_free. */

@@ -1,4 +1,5 @@
-/* Types come from the schema, so that -i scale=2 is a number for one model and a text for another. */
+/* Types come from the schema, so that -i scale=2 is a number for one model and a text for another.
+ */
 #include "cli/input.h"
 
 #include <errno.h>
@@ -84,7 +85,8 @@ static bool file_value(const struct input *input, const char *path, json_t **ret
     const char *link = json_get_string(json_object_get(file, "urls"), "get");
     *ret_value = link != NULL ? json_string(link) : NULL;
     json_decref(file);
-    return *ret_value != NULL || err_set(err, ERR_UNAVAILABLE, "the server gave no link to the file");
+    return *ret_value != NULL ||
+           err_set(err, ERR_UNAVAILABLE, "the server gave no link to the file");
 }
 
 static bool number_value(const char *key, const char *text, json_t **ret_value, struct err *err)
@@ -123,7 +125,8 @@ static bool typed_value(const struct input *input, const char *key, const char *
         *ret_value = json_boolean(text[0] == 't');
         return true;
     }
-    return json_parse(str_from(text), ret_value, err) || err_while(err, "reading '%s' as JSON", key);
+    return json_parse(str_from(text), ret_value, err) ||
+           err_while(err, "reading '%s' as JSON", key);
 }
 
 /* -i key=a -i key=b, or -i 'key=["a","b"]' */

@@ -6,7 +6,9 @@
 
 struct err;
 
-#define INPUT_INLINE_BYTES_MAX (256 << 10) /* smaller files go as data URLs, as Replicate advises */
+#define INPUT_INLINE_BYTES_MAX                                                                     \
+    (256 << 10) /* smaller files go as data URLs, as Replicate advises                             \
+                 */
 
 /* version: a version object of the API (its openapi_schema says the types; without one everything
  * is a string). `words`: "key=value"; "@path" as the value is a file, "@@..." a text that starts

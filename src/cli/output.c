@@ -12,9 +12,9 @@ static bool is_link(const json_t *value)
 {
     struct str text = { json_string_value(value), json_string_length(value) };
 
-    return json_is_string(value) && (str_starts(text, S("http://")) ||
-                                     str_starts(text, S("https://")) ||
-                                     str_starts(text, S("data:")));
+    return json_is_string(value) &&
+           (str_starts(text, S("http://")) || str_starts(text, S("https://")) ||
+            str_starts(text, S("data:")));
 }
 
 /* ".png" for "data:image/png;base64,..." */

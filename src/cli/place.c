@@ -73,6 +73,9 @@ static long lock_owner(int fd)
     return strtol(text, NULL, 10);
 }
 
+#define LOCK_TRIES 100
+#define LOCK_RETRY_US 20000 /* 2 s in all */
+
 bool place_lock_data(const char *data_folder, int *ret_lock_fd, struct err *err)
 {
     char path[PLACE_PATH_MAX];
@@ -84,7 +87,12 @@ bool place_lock_data(const char *data_folder, int *ret_lock_fd, struct err *err)
     if (fd < 0)
         return err_sys(err, ERR_INTERNAL, errno, "cannot write to the data folder '%s': %s",
                        data_folder, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    /* A server that was killed a moment ago may have left a child between fork and exec that still
+     * shares the lock: give it time to go before calling it another server. */
+    int tries = LOCK_TRIES;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0 && --tries > 0)
+        usleep(LOCK_RETRY_US);
+    if (tries == 0) {
         long owner = lock_owner(fd);
         close(fd);
         return err_set(err, ERR_CONFLICT,

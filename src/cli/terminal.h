@@ -16,7 +16,7 @@ struct terminal_bar {
     int64_t step_us;   /* when it began (monotonic) */
     int64_t step_from; /* its first `done`: a resumed part does not count for the rate */
     int64_t drawn_us;
-    int percent;       /* last shown where lines are printed; -1: none */
+    int percent; /* last shown where lines are printed; -1: none */
 };
 
 void terminal_bar_init(struct terminal_bar *bar, FILE *out);

@@ -75,9 +75,8 @@ bool token_revoke(struct store *store, const char *id, struct err *err)
 
     if (!store_write_wait(store, &write, err))
         return false;
-    return write.applied ||
-           err_set(err, ERR_NOT_FOUND, "there is no valid token '%.40s'; see `mimeo tokens list`",
-                   id);
+    return write.applied || err_set(err, ERR_NOT_FOUND,
+                                    "there is no valid token '%.40s'; see `mimeo tokens list`", id);
 }
 
 bool token_any(struct store *store, bool *ret_any, struct err *err)

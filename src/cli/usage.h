@@ -7,7 +7,7 @@
 struct cli_command;
 
 #define CLI_OK 0
-#define CLI_FAILED 1 /* it was tried and did not work */
+#define CLI_FAILED 1  /* it was tried and did not work */
 #define CLI_MISUSED 2 /* the command line is wrong */
 
 const struct cli_command *cli_usage_find(const char *name); /* or NULL */

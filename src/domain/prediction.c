@@ -34,9 +34,10 @@ bool prediction_may_move(enum prediction_status from, enum prediction_status to)
     switch (from) {
     case PREDICTION_STARTING:
         /* A runner may fail or finish before its "started" was stored. */
-        return to != PREDICTION_STARTING;
+        return to > PREDICTION_STARTING && to < PREDICTION_STATUS_COUNT;
     case PREDICTION_PROCESSING:
-        return to == PREDICTION_STARTING || (to >= PREDICTION_SUCCEEDED && to <= PREDICTION_CANCELED);
+        return to == PREDICTION_STARTING ||
+               (to >= PREDICTION_SUCCEEDED && to <= PREDICTION_CANCELED);
     default:
         return false;
     }

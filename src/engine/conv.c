@@ -23,8 +23,8 @@ bool conv_filter_new(struct engine *engine, int out_channels, int in_channels, i
     struct conv_filter *filter = calloc(1, sizeof *filter);
     if (!filter)
         return err_set(err, ERR_NO_MEMORY, "no memory for a filter");
-    size_t biases = (size_t)(out_channels + CONV_BIAS_PADDING - 1) / CONV_BIAS_PADDING *
-                    CONV_BIAS_PADDING;
+    size_t biases =
+        (size_t)(out_channels + CONV_BIAS_PADDING - 1) / CONV_BIAS_PADDING * CONV_BIAS_PADDING;
     filter->out_channels = out_channels;
     filter->in_channels = in_channels;
     filter->kernel = kernel;
@@ -239,8 +239,8 @@ static bool conv_check(const struct engine *engine, const struct conv_filter *fi
                        filter->in_channels, filter->out_channels, src->channels, dst->channels);
     int block = engine_block(engine);
     bool narrow = dst->block == 1 && dst->type == TENSOR_F32 && src->block == block && !residual;
-    bool wide = dst->block == block && dst->type == src->type &&
-                (src->block == 1 || src->block == block);
+    bool wide =
+        dst->block == block && dst->type == src->type && (src->block == 1 || src->block == block);
     if (!narrow && !wide)
         return err_set(err, ERR_INVALID, "tensors of these layouts and types cannot be convolved");
     if (residual && (!tensor_same_shape(residual, dst) || residual->type != dst->type ||

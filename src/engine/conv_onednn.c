@@ -126,8 +126,8 @@ static void conv_onednn_shape(const struct kernels_conv *conv, struct shim_conv 
         ret_shape->strides[i] = conv->stride;
         ret_shape->dilates[i] = conv->dilation - 1;
         ret_shape->padding[i] = conv->padding;
-        ret_shape->padding_end[i] = (out - 1) * conv->stride +
-                                    (conv->kernel - 1) * conv->dilation + 1 - size - conv->padding;
+        ret_shape->padding_end[i] = (out - 1) * conv->stride + (conv->kernel - 1) * conv->dilation +
+                                    1 - size - conv->padding;
     }
 }
 
@@ -195,10 +195,14 @@ static bool conv_onednn_pd(struct conv_onednn *onednn, const struct shim_conv *s
 
 bool conv_onednn_has_bf16(struct engine *engine)
 {
-    struct tensor tensor = { .type = TENSOR_BF16, .block = engine_block(engine), .channels = 64,
-                             .height = 32, .width = 32 };
-    struct kernels_conv conv = { .src = tensor, .dst = tensor, .kernel = 3, .stride = 1,
-                                 .dilation = 1, .padding = 1 };
+    struct tensor tensor = { .type = TENSOR_BF16,
+                             .block = engine_block(engine),
+                             .channels = 64,
+                             .height = 32,
+                             .width = 32 };
+    struct kernels_conv conv = {
+        .src = tensor, .dst = tensor, .kernel = 3, .stride = 1, .dilation = 1, .padding = 1
+    };
     struct shim_conv shape;
     dnnl_primitive_desc_t pd = NULL;
     conv_onednn_shape(&conv, &shape);
@@ -271,9 +275,9 @@ static bool conv_onednn_pack(struct engine *engine, struct conv_filter *filter,
     if (status == dnnl_success && !cached->weights)
         status = shim_md_new(&plain_md, 4, shape->weights, dnnl_f32, dnnl_oihw);
     if (status == dnnl_success)
-        status = conv_onednn_reorder(engine, plain_md ? plain_md : cached->weights_md,
-                                     plain_md ? filter->source : cached->weights, new_md, weights,
-                                     err);
+        status =
+            conv_onednn_reorder(engine, plain_md ? plain_md : cached->weights_md,
+                                plain_md ? filter->source : cached->weights, new_md, weights, err);
     shim_md_free(plain_md);
     if (status != dnnl_success) {
         shim_md_free(new_md);
@@ -305,8 +309,8 @@ static bool conv_onednn_build(struct engine *engine, struct conv_filter *filter,
         if (cached->memories[i])
             dnnl_memory_destroy(cached->memories[i]);
         cached->memories[i] = NULL;
-        status = dnnl_memory_create(&cached->memories[i], md, engine->onednn->engine,
-                                    DNNL_MEMORY_NONE);
+        status =
+            dnnl_memory_create(&cached->memories[i], md, engine->onednn->engine, DNNL_MEMORY_NONE);
         if (i == CONV_SCRATCH)
             cached->scratch_bytes = dnnl_memory_desc_get_size(md);
     }
@@ -357,8 +361,8 @@ bool conv_onednn_run(struct engine *engine, struct conv_filter *filter,
         args[i] = (dnnl_exec_arg_t){ conv_onednn_arguments[i], cached->memories[i] };
     }
     if (status == dnnl_success)
-        status = dnnl_primitive_execute(cached->primitive, engine->onednn->stream, CONV_COUNT,
-                                        args);
+        status =
+            dnnl_primitive_execute(cached->primitive, engine->onednn->stream, CONV_COUNT, args);
     if (status == dnnl_success)
         status = dnnl_stream_wait(engine->onednn->stream);
     return status == dnnl_success || conv_onednn_error(status, "run", err);

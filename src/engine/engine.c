@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define ENGINE_ALIGNMENT 64u            /* one cache line, one AVX-512 vector */
-#define ENGINE_TOUCH_BYTES (2u << 20)   /* one huge page */
-#define ENGINE_DIMENSION_MAX (1 << 20)  /* of a tensor; keeps products in range of size_t */
+#define ENGINE_ALIGNMENT 64u           /* one cache line, one AVX-512 vector */
+#define ENGINE_TOUCH_BYTES (2u << 20)  /* one huge page */
+#define ENGINE_DIMENSION_MAX (1 << 20) /* of a tensor; keeps products in range of size_t */
 
 static bool engine_isa_present(enum engine_isa isa)
 {
@@ -154,7 +154,8 @@ static void engine_touch_task(void *context, int thread)
         size_t at = (size_t)parallel_next(&touch->next) * ENGINE_TOUCH_BYTES;
         if (at >= touch->bytes)
             return;
-        size_t end = at + ENGINE_TOUCH_BYTES < touch->bytes ? at + ENGINE_TOUCH_BYTES : touch->bytes;
+        size_t end =
+            at + ENGINE_TOUCH_BYTES < touch->bytes ? at + ENGINE_TOUCH_BYTES : touch->bytes;
         for (; at < end; at += 4096)
             *(volatile char *)(touch->from + at) = 0;
     }
@@ -181,8 +182,8 @@ static bool engine_arena_take(struct engine *engine, size_t bytes, void **ret_me
         engine->arena_peak = engine->arena_used;
     if (engine->arena_used > engine->arena_touched) {
         size_t from = engine->arena_touched;
-        size_t to = (engine->arena_used + ENGINE_TOUCH_BYTES - 1) / ENGINE_TOUCH_BYTES *
-                    ENGINE_TOUCH_BYTES;
+        size_t to =
+            (engine->arena_used + ENGINE_TOUCH_BYTES - 1) / ENGINE_TOUCH_BYTES * ENGINE_TOUCH_BYTES;
         to = to < engine->arena_bytes_max ? to : engine->arena_bytes_max;
         engine_touch(engine, engine->arena + from, to - from);
         engine->arena_touched = to;

@@ -57,9 +57,9 @@ struct engine_options {
 bool engine_new(const struct engine_options *options, struct engine **ret_engine, struct err *err);
 void engine_free(struct engine *engine);
 
-int engine_block(const struct engine *engine);              /* 8 or 16 */
-enum tensor_type engine_type(const struct engine *engine);  /* of activations */
-const char *engine_isa_name(const struct engine *engine);   /* "avx512", "avx2", "plain" */
+int engine_block(const struct engine *engine);             /* 8 or 16 */
+enum tensor_type engine_type(const struct engine *engine); /* of activations */
+const char *engine_isa_name(const struct engine *engine);  /* "avx512", "avx2", "plain" */
 
 size_t engine_mark(const struct engine *engine);
 void engine_release(struct engine *engine, size_t mark);

@@ -9,7 +9,7 @@
 
 /* Where a dot product reads its source: the first pixel and which taps are inside the plane. */
 struct direct_window {
-    const float *src; /* channel block 0; may point outside where no tap is read */
+    const float *src;               /* channel block 0; may point outside where no tap is read */
     int y_from, y_to, x_from, x_to; /* taps: ky and kx, half open */
 };
 
@@ -28,8 +28,8 @@ INLINE void direct_pixels(const struct kernels_conv *conv, const struct direct_w
     for (int block = 0; block < blocks; block++) {
         for (int ky = window->y_from; ky < window->y_to; ky++) {
             for (int kx = window->x_from; kx < window->x_to; kx++) {
-                const float *from = window->src + block * plane +
-                                    conv->dilation * (ky * line + kx * pixel);
+                const float *from =
+                    window->src + block * plane + conv->dilation * (ky * line + kx * pixel);
                 const float *w = weights + (size_t)((block * kernel + ky) * kernel + kx) *
                                                in_block * columns * VECTOR_WIDTH;
                 for (int channel = 0; channel < in_block; channel++) {
@@ -73,13 +73,12 @@ INLINE void direct_taps(const struct kernels_conv *conv, int start, int size, in
     *ret_to = to;
 }
 
-INLINE void direct_row_columns(const struct kernels_conv *conv, int y, int group,
-                               const int columns)
+INLINE void direct_row_columns(const struct kernels_conv *conv, int y, int group, const int columns)
 {
     const struct tensor *src = &conv->src;
     int top = y * conv->stride - conv->padding, kernel = conv->kernel;
-    const float *weights = conv->weights + (size_t)group * 2 * VECTOR_WIDTH *
-                                               tensor_blocks(src) * src->block * kernel * kernel;
+    const float *weights = conv->weights + (size_t)group * 2 * VECTOR_WIDTH * tensor_blocks(src) *
+                                               src->block * kernel * kernel;
     struct direct_window window;
     direct_taps(conv, top, src->height, &window.y_from, &window.y_to);
     for (int x = 0; x < conv->dst.width;) {
@@ -88,8 +87,7 @@ INLINE void direct_row_columns(const struct kernels_conv *conv, int y, int group
         int last = left + (VECTOR_ROWS - 1) * conv->stride + (kernel - 1) * conv->dilation;
         bool inside = left >= 0 && last < src->width && x + VECTOR_ROWS <= conv->dst.width;
         int rows = inside ? VECTOR_ROWS : 1;
-        window.src =
-            (const float *)src->data + ((ptrdiff_t)top * src->width + left) * src->block;
+        window.src = (const float *)src->data + ((ptrdiff_t)top * src->width + left) * src->block;
         direct_taps(conv, left, src->width, &window.x_from, &window.x_to);
         if (inside) {
             window.x_to = kernel;

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Everything is inlined into one function per kernel, so passing vectors has no ABI to worry about. */
+/* Everything is inlined into one function per kernel, so passing vectors has no ABI to worry about.
+ */
 #define INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")

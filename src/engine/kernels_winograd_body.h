@@ -172,11 +172,9 @@ static void winograd_multiply(const struct kernels_conv *conv, const struct kern
     size_t block_floats = (size_t)tiles->count * VECTOR_WIDTH;
     size_t in_channels = in_blocks * VECTOR_WIDTH;
     const float *input = tiles->input + (size_t)point * in_blocks * block_floats;
-    float *output =
-        tiles->output + ((size_t)point * out_blocks + (size_t)group * 2) * block_floats;
-    const float *weights =
-        conv->weights +
-        ((size_t)point * out_blocks + (size_t)group * 2) * VECTOR_WIDTH * in_channels;
+    float *output = tiles->output + ((size_t)point * out_blocks + (size_t)group * 2) * block_floats;
+    const float *weights = conv->weights + ((size_t)point * out_blocks + (size_t)group * 2) *
+                                               VECTOR_WIDTH * in_channels;
     if ((size_t)group * 2 + 1 < out_blocks)
         winograd_multiply_columns(input, tiles->count, (int)in_blocks, weights, output, 2);
     else
@@ -197,8 +195,7 @@ static void winograd_output(const struct kernels_conv *conv, const struct kernel
     vector bias = vector_load(conv->bias + (size_t)block * VECTOR_WIDTH);
     vector slope = vector_splat(conv->slope);
     for (int i = 0; i < tiles->count; i++) {
-        const float *from =
-            tiles->output + (size_t)block * block_floats + (size_t)i * VECTOR_WIDTH;
+        const float *from = tiles->output + (size_t)block * block_floats + (size_t)i * VECTOR_WIDTH;
         vector half[4][6];
         UNROLL
         for (int column = 0; column < 6; column++) {

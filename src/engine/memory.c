@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
-#define MEMORY_HUGE_BYTES ((size_t)2 << 20) /* of a huge page on x86; below it none is asked for */
+#define MEMORY_HUGE_BYTES                                                                          \
+    ((size_t)2 << 20) /* of a huge page on x86; below it none is asked for                         \
+                       */
 
 void *memory_new(size_t bytes)
 {

@@ -21,9 +21,9 @@ struct plane_work {
 static bool plane_fits(bool fits, const char *what, const struct tensor *src,
                        const struct tensor *dst, struct err *err)
 {
-    return fits || err_set(err, ERR_INVALID, "cannot %s %dx%dx%d into %dx%dx%d", what,
-                           src->channels, src->height, src->width, dst->channels, dst->height,
-                           dst->width);
+    return fits ||
+           err_set(err, ERR_INVALID, "cannot %s %dx%dx%d into %dx%dx%d", what, src->channels,
+                   src->height, src->width, dst->channels, dst->height, dst->width);
 }
 
 static bool plane_same_layout(const struct tensor *a, const struct tensor *b)

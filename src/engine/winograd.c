@@ -22,7 +22,8 @@
 #define WINOGRAD_STEPS_TILES_MAX 128 /* at most so many tiles: work in steps */
 #define WINOGRAD_BLOCK_TILES_MAX 72
 #define WINOGRAD_BLOCK_TILES_MIN 24
-#define WINOGRAD_BLOCK_BYTES (1u << 20) /* wanted scratch of a block: most of a second-level cache */
+#define WINOGRAD_BLOCK_BYTES                                                                       \
+    (1u << 20) /* wanted scratch of a block: most of a second-level cache */
 
 struct winograd_work {
     struct engine *engine;
@@ -77,8 +78,8 @@ static void winograd_pack_task(void *context, int thread)
         for (int out = 0; out < filter->out_channels; out++) {
             int group = out / (2 * width);
             int columns = group * 2 + 1 < work->out_blocks ? 2 : 1;
-            size_t at = (size_t)group * 2 * width * in_channels +
-                        (size_t)in * columns * width + out % (2 * width);
+            size_t at = (size_t)group * 2 * width * in_channels + (size_t)in * columns * width +
+                        out % (2 * width);
             size_t from = ((size_t)out * filter->in_channels + in) * 9;
             winograd_filter_2d(filter->source + from, filter->packed + at, step);
         }
@@ -92,8 +93,8 @@ bool winograd_pack(struct engine *engine, struct conv_filter *filter, struct err
                                   .filter = filter,
                                   .in_blocks = (filter->in_channels + width - 1) / width,
                                   .out_blocks = (filter->out_channels + width - 1) / width };
-    size_t bytes = (size_t)WINOGRAD_POINTS * work.in_blocks * work.out_blocks * width * width *
-                   sizeof(float);
+    size_t bytes =
+        (size_t)WINOGRAD_POINTS * work.in_blocks * work.out_blocks * width * width * sizeof(float);
     filter->packed = memory_new(bytes);
     if (!filter->packed)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu bytes of weights", bytes);
@@ -107,8 +108,8 @@ static void winograd_block_task(void *context, int thread)
     struct winograd_work *work = context;
     const struct kernels *kernels = work->engine->kernels;
     struct kernels_tiles tiles = { .input = work->scratch + (size_t)thread * work->thread_floats };
-    tiles.output = tiles.input + (size_t)WINOGRAD_POINTS * work->in_blocks * work->tiles.count *
-                                     kernels->width;
+    tiles.output = tiles.input +
+                   (size_t)WINOGRAD_POINTS * work->in_blocks * work->tiles.count * kernels->width;
     int groups = (work->out_blocks + 1) / 2;
     for (;;) {
         tiles.first = parallel_next(&work->next) * work->tiles.count;
@@ -155,8 +156,8 @@ static void winograd_output_task(void *context, int thread)
 /* Tiles per block: as many as the cache holds, in equal blocks of full register tiles. */
 static int winograd_block_tiles(const struct winograd_work *work, int width)
 {
-    size_t tile_bytes = (size_t)WINOGRAD_POINTS * (work->in_blocks + work->out_blocks) * width *
-                        sizeof(float);
+    size_t tile_bytes =
+        (size_t)WINOGRAD_POINTS * (work->in_blocks + work->out_blocks) * width * sizeof(float);
     size_t count = WINOGRAD_BLOCK_BYTES / tile_bytes / 12 * 12;
     if (count > WINOGRAD_BLOCK_TILES_MAX)
         return WINOGRAD_BLOCK_TILES_MAX;
@@ -191,8 +192,8 @@ bool winograd_run(struct engine *engine, const struct conv_filter *filter,
     work.tile_count = conv->tiles_y * conv->tiles_x * conv->dilation * conv->dilation;
     bool steps = work.tile_count <= WINOGRAD_STEPS_TILES_MAX;
     work.tiles.count = steps ? work.tile_count : winograd_block_tiles(&work, width);
-    work.thread_floats = (size_t)WINOGRAD_POINTS * (work.in_blocks + work.out_blocks) *
-                         work.tiles.count * width;
+    work.thread_floats =
+        (size_t)WINOGRAD_POINTS * (work.in_blocks + work.out_blocks) * work.tiles.count * width;
     size_t bytes = work.thread_floats * sizeof(float) * (steps ? 1 : threads);
     if (!engine_scratch(engine, bytes, (void **)&work.scratch, err))
         return false;

@@ -154,8 +154,9 @@ bool base_url_rules_init(struct base_url_rules *rules, const char *trusted_proxi
     return true;
 }
 
-const char *base_url_make(const struct base_url_rules *rules, const struct base_url_request *request,
-                          struct arena *arena, bool *ret_https)
+const char *base_url_make(const struct base_url_rules *rules,
+                          const struct base_url_request *request, struct arena *arena,
+                          bool *ret_https)
 {
     if (rules->public_url) {
         struct str url = str_from(rules->public_url);

@@ -38,8 +38,9 @@ bool base_url_rules_init(struct base_url_rules *rules, const char *trusted_proxi
 bool base_url_trusts(const struct base_url_rules *rules, const struct sockaddr *client);
 
 /* NULL when memory is short. */
-const char *base_url_make(const struct base_url_rules *rules, const struct base_url_request *request,
-                          struct arena *arena, bool *ret_https);
+const char *base_url_make(const struct base_url_rules *rules,
+                          const struct base_url_request *request, struct arena *arena,
+                          bool *ret_https);
 
 /* A host name, IPv4 or bracketed IPv6 address, with or without a port, and nothing else? */
 bool base_url_host_is_valid(struct str host);

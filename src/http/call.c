@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_ARENA_BYTES_MAX (8u << 20)     /* what handlers build from one request */
-#define CALL_LOOP_BODY_BYTES_MAX (64u << 10) /* larger bodies go to a worker */
+#define CALL_ARENA_BYTES_MAX (8u << 20)         /* what handlers build from one request */
+#define CALL_LOOP_BODY_BYTES_MAX (64u << 10)    /* larger bodies go to a worker */
 #define CALL_IGNORED_BODY_BYTES_MAX (64u << 10) /* on routes that expect none */
-#define CALL_DISCARD_BYTES_MAX (64 << 20)   /* read for the sake of a clean answer */
+#define CALL_DISCARD_BYTES_MAX (64 << 20)       /* read for the sake of a clean answer */
 
 /* ---- Ownership ---------------------------------------------------------------------------- */
 
@@ -178,9 +178,9 @@ static bool copy_headers(struct http_call *call)
 static void make_request_id(struct http_call *call)
 {
     static const char digits[] = "0123456789abcdef";
-    uint64_t number = (uint64_t)call->server->run_id << 32 |
-                      atomic_fetch_add_explicit(&call->server->next_request, 1,
-                                                memory_order_relaxed);
+    uint64_t number =
+        (uint64_t)call->server->run_id << 32 |
+        atomic_fetch_add_explicit(&call->server->next_request, 1, memory_order_relaxed);
     for (int i = 0; i < 16; i++)
         call->request_id[i] = digits[number >> (60 - 4 * i) & 15];
 }
@@ -191,8 +191,8 @@ static void find_route(struct http_call *call)
     struct err problem = { .kind = ERR_NONE };
     enum route_result result = ROUTE_BAD_PATH;
     if (route_escapes_are_valid(str_from(call->query_string)))
-        result = route_find(call->server->routes, call->method, call->path, &call->arena,
-                            &call->match);
+        result =
+            route_find(call->server->routes, call->method, call->path, &call->arena, &call->match);
     switch (result) {
     case ROUTE_FOUND:
         return;
@@ -239,8 +239,9 @@ static void prepare_body(struct http_call *call, int64_t told)
     const char *spill = route->flags & HTTP_BODY_FILE ? call->server->options.spill_folder : NULL;
     body_init(&call->body, max, spill);
     if (told == -2) {
-        refuse_plainly(call, 400, ERR_INVALID, "Content-Length and Transfer-Encoding exclude each "
-                                               "other.");
+        refuse_plainly(call, 400, ERR_INVALID,
+                       "Content-Length and Transfer-Encoding exclude each "
+                       "other.");
     } else if (told > 0 && (uint64_t)told > max) {
         err_set(&problem, ERR_TOO_LARGE, "The request body must be at most %zu bytes.", max);
         refuse(call, 413, &problem);

@@ -42,8 +42,8 @@ struct fetch {
     char host[256], port[8], first_host[256], first_port[8]; /* of the present and the first URL */
     bool secure, first_secure;
     int fd;
-    int64_t offset;       /* where the next byte goes */
-    int64_t deadline_us;  /* monotonic; 0: none */
+    int64_t offset;      /* where the next byte goes */
+    int64_t deadline_us; /* monotonic; 0: none */
     int64_t stall_us;
     struct fetch_result result;
     /* One transfer */
@@ -69,7 +69,8 @@ static bool get_part(CURLU *url, CURLUPart part, char *ret_text, size_t size)
 {
     char *text = NULL;
     ret_text[0] = '\0';
-    if (curl_url_get(url, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) != CURLUE_OK)
+    if (curl_url_get(url, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) !=
+        CURLUE_OK)
         return false;
     bool ok = str_copy(str_from(text), ret_text, size);
     curl_free(text);
@@ -113,8 +114,9 @@ static bool address_allowed(const struct fetch *fetch, const struct sockaddr *ad
     if (!fetch->rule)
         return true;
     if (address->sa_family == AF_INET)
-        return fetch->rule((const unsigned char *)&((const struct sockaddr_in *)(const void *)address)
-                               ->sin_addr, 4);
+        return fetch->rule(
+            (const unsigned char *)&((const struct sockaddr_in *)(const void *)address)->sin_addr,
+            4);
     if (address->sa_family == AF_INET6)
         return fetch->rule(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr,
                            16);
@@ -493,7 +495,8 @@ static void name_file(struct fetch *fetch)
         } else {
             bool dot_first = *c == '.' && len == 0;
             bool safe = *c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                     "0123456789-_.", *c);
+                                     "0123456789-_.",
+                                     *c);
             name[len++] = dot_first || !safe ? '_' : *c;
         }
     }

@@ -12,14 +12,16 @@
 struct err;
 
 struct fetch_options {
-    int64_t bytes_max;      /* ERR_TOO_LARGE beyond; by Content-Length when told, else as it comes; 0: any */
-    int timeout_ms;         /* whole transfer; 0: none (then stall_timeout_ms bounds it) */
-    int stall_timeout_ms;   /* no byte for that long; 0: 30 s */
+    int64_t
+        bytes_max; /* ERR_TOO_LARGE beyond; by Content-Length when told, else as it comes; 0: any */
+    int timeout_ms;       /* whole transfer; 0: none (then stall_timeout_ms bounds it) */
+    int stall_timeout_ms; /* no byte for that long; 0: 30 s */
     int redirects_max;
-    bool allow_private;     /* also loopback, private, link-local, metadata addresses */
+    bool allow_private;        /* also loopback, private, link-local, metadata addresses */
     const char *authorization; /* header value sent to the first host only; NULL: none */
-    int64_t resume_from;    /* append to path from this offset (Range); restarts when refused */
-    void (*progress)(void *context, int64_t done, int64_t total); /* total -1: unknown; may be NULL */
+    int64_t resume_from;       /* append to path from this offset (Range); restarts when refused */
+    void (*progress)(void *context, int64_t done,
+                     int64_t total); /* total -1: unknown; may be NULL */
     void *context;
     const atomic_bool *canceled; /* may be NULL; ERR_CANCELED soon after it turns true */
 };

@@ -10,24 +10,24 @@ struct net {
 };
 
 static const struct net closed_v4[] = {
-    { { 0 }, 8 },                /* "this network" */
-    { { 10 }, 8 },               /* private */
-    { { 100, 64 }, 10 },         /* carrier-grade NAT; clouds put metadata there too */
-    { { 127 }, 8 },              /* loopback */
-    { { 169, 254 }, 16 },        /* link-local, with the clouds' metadata at 169.254.169.254 */
-    { { 172, 16 }, 12 },         /* private */
-    { { 192, 0, 0 }, 24 },       /* protocol assignments */
-    { { 192, 0, 2 }, 24 },       /* documentation */
-    { { 192, 31, 196 }, 24 },    /* AS112 */
-    { { 192, 52, 193 }, 24 },    /* AMT */
-    { { 192, 88, 99 }, 24 },     /* 6to4 relays, withdrawn */
-    { { 192, 168 }, 16 },        /* private */
-    { { 192, 175, 48 }, 24 },    /* AS112 */
-    { { 198, 18 }, 15 },         /* benchmarks */
-    { { 198, 51, 100 }, 24 },    /* documentation */
-    { { 203, 0, 113 }, 24 },     /* documentation */
-    { { 224 }, 4 },              /* multicast */
-    { { 240 }, 4 },              /* reserved, and broadcast */
+    { { 0 }, 8 },             /* "this network" */
+    { { 10 }, 8 },            /* private */
+    { { 100, 64 }, 10 },      /* carrier-grade NAT; clouds put metadata there too */
+    { { 127 }, 8 },           /* loopback */
+    { { 169, 254 }, 16 },     /* link-local, with the clouds' metadata at 169.254.169.254 */
+    { { 172, 16 }, 12 },      /* private */
+    { { 192, 0, 0 }, 24 },    /* protocol assignments */
+    { { 192, 0, 2 }, 24 },    /* documentation */
+    { { 192, 31, 196 }, 24 }, /* AS112 */
+    { { 192, 52, 193 }, 24 }, /* AMT */
+    { { 192, 88, 99 }, 24 },  /* 6to4 relays, withdrawn */
+    { { 192, 168 }, 16 },     /* private */
+    { { 192, 175, 48 }, 24 }, /* AS112 */
+    { { 198, 18 }, 15 },      /* benchmarks */
+    { { 198, 51, 100 }, 24 }, /* documentation */
+    { { 203, 0, 113 }, 24 },  /* documentation */
+    { { 224 }, 4 },           /* multicast */
+    { { 240 }, 4 },           /* reserved, and broadcast */
 };
 
 /* Only 2000::/3 is global unicast; these are its exceptions. 64:ff9b::/96 is handled apart. */

@@ -221,9 +221,8 @@ void guard_linger(struct guard *guard, int fd)
     pthread_mutex_lock(&guard->mutex);
     bool room = guard->incoming_count < LINGERING_MAX;
     if (room)
-        guard->incoming[guard->incoming_count++] = (struct lingering){
-            .fd = copy, .until_us = clock_monotonic_us() + LINGER_MS * 1000
-        };
+        guard->incoming[guard->incoming_count++] =
+            (struct lingering){ .fd = copy, .until_us = clock_monotonic_us() + LINGER_MS * 1000 };
     pthread_mutex_unlock(&guard->mutex);
     if (room)
         wake(guard);

@@ -29,8 +29,7 @@ static bool take_quoted(struct str *left, struct arena *arena, char **ret_value)
             *ret_value = value;
             return true;
         }
-        if (c == '\\' && i + 1 < left->len &&
-            (left->ptr[i + 1] == '"' || left->ptr[i + 1] == '\\'))
+        if (c == '\\' && i + 1 < left->len && (left->ptr[i + 1] == '"' || left->ptr[i + 1] == '\\'))
             c = left->ptr[++i];
         value[len++] = c;
     }
@@ -38,8 +37,7 @@ static bool take_quoted(struct str *left, struct arena *arena, char **ret_value)
 }
 
 /* Take the next parameter of a header's value. 0: there is none; -1: malformed or no memory. */
-static int next_param(struct str *left, struct arena *arena, struct str *ret_name,
-                      char **ret_value)
+static int next_param(struct str *left, struct arena *arena, struct str *ret_name, char **ret_value)
 {
     *left = str_trim(*left);
     while (str_starts(*left, S(";")))
@@ -249,8 +247,9 @@ bool multipart_parse(const char *content_type, struct str body, struct arena *ar
         } else {
             at = str_find(left, delimiter);
             if (at < 0)
-                return err_set(err, ERR_INVALID, "The form is cut off: its last boundary is "
-                                                 "missing.");
+                return err_set(err, ERR_INVALID,
+                               "The form is cut off: its last boundary is "
+                               "missing.");
             body_len = (size_t)at;
         }
         part.body = (struct str){ left.ptr, body_len };

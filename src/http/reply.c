@@ -112,8 +112,8 @@ const char *http_base_url(const struct http_call *borrowed)
         request.forwarded_host = http_header(call, "X-Forwarded-Host");
         request.forwarded_prefix = http_header(call, "X-Forwarded-Prefix");
     }
-    const char *url = base_url_make(&call->server->base_url, &request, &call->arena,
-                                    &call->base_url_is_https);
+    const char *url =
+        base_url_make(&call->server->base_url, &request, &call->arena, &call->base_url_is_https);
     call->base_url = url ? url : ""; /* no memory: a relative link is the best that is left */
     return call->base_url;
 }

@@ -186,8 +186,10 @@ static bool add_prefixes(struct route_table *table, const char *const *prefixes,
     for (int i = 0; i < count; i++) {
         struct str prefix = str_from(prefixes[i]);
         if (prefix.len && (!str_starts(prefix, S("/")) || str_ends(prefix, S("/"))))
-            return err_set(err, ERR_INVALID, "The prefix '%s' must start with a slash and not end "
-                           "with one.", prefixes[i]);
+            return err_set(err, ERR_INVALID,
+                           "The prefix '%s' must start with a slash and not end "
+                           "with one.",
+                           prefixes[i]);
         table->prefixes[i] = arena_strdup(&table->arena, prefix);
         if (!table->prefixes[i])
             return err_set(err, ERR_NO_MEMORY, "No memory for routes.");
@@ -236,7 +238,7 @@ void route_table_free(struct route_table *table)
 struct search {
     const char *method;
     const struct leaf *found;
-    const struct str *segments; /* decoded */
+    const struct str *segments;    /* decoded */
     struct str rest[SEGMENTS_MAX]; /* raw text from each segment on, for {rest...} */
     int count;
     int taken[ROUTE_PARAMS_MAX]; /* which segment each parameter is */

@@ -21,8 +21,9 @@
 #define SERVER_ARENA_BYTES_MAX (64u << 10)
 #define SERVER_BACKLOG 1024
 #define SERVER_LOOP_STACK_BYTES (256u << 10)
-#define SERVER_CONNECTION_BYTES (32u << 10) /* request line and headers; also one read of a body */
-#define SERVER_OTHER_FDS 128                /* kept free for files, the store, runners */
+#define SERVER_CONNECTION_BYTES                                                                    \
+    (16u << 10)              /* request line and headers; cleared for every request */
+#define SERVER_OTHER_FDS 128 /* kept free for files, the store, runners */
 #define SERVER_PEM_BYTES_MAX (1u << 20)
 
 /* ---- The listening socket ----------------------------------------------------------------- */
@@ -52,7 +53,8 @@ static int open_listener(const char *listen_on, struct err *err)
     char host[256], port[8];
     if (!parse_listen(listen_on, host, port, err))
         return -1;
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                              .ai_socktype = SOCK_STREAM,
                               .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
@@ -98,11 +100,9 @@ static bool learn_address(struct http_server *server, int fd, struct err *err)
         struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&address;
         server->port = ntohs(v4->sin_port);
         inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-        buf_printf(&host, "%s:%d", strcmp(text, "0.0.0.0") == 0 ? "localhost" : text,
-                   server->port);
+        buf_printf(&host, "%s:%d", strcmp(text, "0.0.0.0") == 0 ? "localhost" : text, server->port);
     }
-    bool ok = str_copy(buf_str(&host), server->base_url.fallback,
-                       sizeof server->base_url.fallback);
+    bool ok = str_copy(buf_str(&host), server->base_url.fallback, sizeof server->base_url.fallback);
     buf_done(&host);
     return ok || err_set(err, ERR_INTERNAL, "The server does not know its own address.");
 }
@@ -116,8 +116,8 @@ static bool check_pems(const char *certificate_path, struct str certificate, con
     BIO *certificate_bio = BIO_new_mem_buf(certificate.ptr, (int)certificate.len);
     BIO *key_bio = BIO_new_mem_buf(key.ptr, (int)key.len);
     X509 *x509 = certificate_bio ? PEM_read_bio_X509(certificate_bio, NULL, NULL, NULL) : NULL;
-    EVP_PKEY *private = key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)(uintptr_t)"")
-                                : NULL;
+    EVP_PKEY *private =
+        key_bio ? PEM_read_bio_PrivateKey(key_bio, NULL, NULL, (void *)(uintptr_t) "") : NULL;
     bool ok = true;
     if (!x509)
         ok = err_set(err, ERR_INVALID, "'%s' holds no PEM certificate.", certificate_path);
@@ -125,8 +125,9 @@ static bool check_pems(const char *certificate_path, struct str certificate, con
         ok = err_set(err, ERR_INVALID, "'%s' holds no PEM private key without a password.",
                      key_path);
     else if (X509_check_private_key(x509, private) != 1)
-        ok = err_set(err, ERR_INVALID, "The key in '%s' does not belong to the certificate in '%s'.",
-                     key_path, certificate_path);
+        ok =
+            err_set(err, ERR_INVALID, "The key in '%s' does not belong to the certificate in '%s'.",
+                    key_path, certificate_path);
     X509_free(x509);
     EVP_PKEY_free(private);
     BIO_free(certificate_bio);
@@ -204,15 +205,14 @@ static bool start_daemon(struct http_server *server, int fd, struct err *err)
     if (ok) {
         server->daemon = MHD_start_daemon(
             flags, 0, NULL, NULL, call_on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-            MHD_OPTION_NOTIFY_COMPLETED, call_on_completed, server,
-            MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-            MHD_OPTION_URI_LOG_CALLBACK, call_new_for_uri, server,
-            MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
-            MHD_OPTION_CONNECTION_LIMIT, connection_limit(server->options.connections_max),
-            MHD_OPTION_CONNECTION_TIMEOUT, HTTP_KEEP_ALIVE_SECONDS,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)SERVER_CONNECTION_BYTES,
-            MHD_OPTION_THREAD_STACK_SIZE, (size_t)SERVER_LOOP_STACK_BYTES,
-            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls_options, MHD_OPTION_END);
+            MHD_OPTION_NOTIFY_COMPLETED, call_on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+            on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, call_new_for_uri, server,
+            MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
+            connection_limit(server->options.connections_max), MHD_OPTION_CONNECTION_TIMEOUT,
+            HTTP_KEEP_ALIVE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+            (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
+            (size_t)SERVER_LOOP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+            tls_options, MHD_OPTION_END);
         if (!server->daemon)
             ok = err_sys(err, ERR_INTERNAL, errno, "The HTTP server could not be started.");
     }
@@ -227,7 +227,7 @@ static bool copy_options(struct http_server *server, const struct http_server_op
                          struct err *err)
 {
     struct http_server_options copy = *options;
-    const char **texts[] = { &copy.listen, &copy.public_url, &copy.trusted_proxies,
+    const char **texts[] = { &copy.listen,       &copy.public_url,           &copy.trusted_proxies,
                              &copy.spill_folder, &copy.tls_certificate_path, &copy.tls_key_path };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) {

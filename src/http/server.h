@@ -15,40 +15,44 @@ struct http_call;
 struct http_server;
 
 enum http_route_flags {
-    HTTP_ON_LOOP = 1,    /* never blocks: may run on the loop thread */
-    HTTP_PUBLIC = 2,     /* no token needed (signed links, health) */
-    HTTP_BODY_FILE = 4,  /* large body: spilled to an unlinked file and mapped, not held in memory */
-    HTTP_ROOT_ONLY = 8,  /* not under the prefixes, only as written */
+    HTTP_ON_LOOP = 1,   /* never blocks: may run on the loop thread */
+    HTTP_PUBLIC = 2,    /* no token needed (signed links, health) */
+    HTTP_BODY_FILE = 4, /* large body: spilled to an unlinked file and mapped, not held in memory */
+    HTTP_ROOT_ONLY = 8, /* not under the prefixes, only as written */
 };
 
 typedef void http_handler(struct http_call *call);
 
 struct http_route {
-    const char *method;  /* "GET", ..., any token ("QUERY"); NULL ends a table */
-    const char *pattern; /* "/v1/models/{owner}/{name}"; a last "{rest...}" takes all that is left */
+    const char *method; /* "GET", ..., any token ("QUERY"); NULL ends a table */
+    const char
+        *pattern; /* "/v1/models/{owner}/{name}"; a last "{rest...}" takes all that is left */
     http_handler *handler;
     unsigned flags;
     size_t body_max; /* bytes; 0: no body expected (a small one is read and ignored) */
 };
 
 struct http_server_options {
-    const char *listen;             /* "HOST:PORT", "[::1]:0"; port 0 picks one */
+    const char *listen;                              /* "HOST:PORT", "[::1]:0"; port 0 picks one */
     const char *tls_certificate_path, *tls_key_path; /* both or none */
-    const char *public_url;         /* NULL: from the request */
-    const char *trusted_proxies;    /* "127.0.0.1,10.0.0.0/8": whose X-Forwarded-* count; NULL: none */
-    const char *const *prefixes;    /* e.g. "", "/replicate"; NULL-ended */
-    const struct http_route *const *tables; /* NULL-ended list of route tables; outlive the server */
-    int workers;                    /* threads for handlers that block */
+    const char *public_url;                          /* NULL: from the request */
+    const char *trusted_proxies; /* "127.0.0.1,10.0.0.0/8": whose X-Forwarded-* count; NULL: none */
+    const char *const *prefixes; /* e.g. "", "/replicate"; NULL-ended */
+    const struct http_route *const
+        *tables; /* NULL-ended list of route tables; outlive the server */
+    int workers; /* threads for handlers that block */
     int connections_max;
-    const char *spill_folder;       /* for HTTP_BODY_FILE */
-    void *context;                  /* http_context() of every call */
+    const char *spill_folder; /* for HTTP_BODY_FILE */
+    void *context;            /* http_context() of every call */
     /* Called before a non-public handler, on the thread that will run it. True lets it pass (and
      * may set *ret_account with memory from http_arena); false means it has replied. */
     bool (*authenticate)(struct http_call *call, const char **ret_account);
     /* Reply for what no handler sees. kinds: ERR_NOT_FOUND, ERR_INVALID (405: detail names the
-     * methods), ERR_TOO_LARGE, ERR_UNAVAILABLE, ERR_INTERNAL. */
+     * methods), ERR_TOO_LARGE, ERR_UNAVAILABLE, ERR_INTERNAL. On the loop thread; must have replied
+     * when it returns. NULL: plain text. */
     void (*problem)(struct http_call *call, int status, const struct err *err);
-    /* May be NULL: called after each answer, for logs and metrics. */
+    /* May be NULL: called after each answer, for logs and metrics, on the loop thread. status 0:
+     * the connection ended before an answer was sent. */
     void (*finished)(struct http_call *call, int status, int64_t duration_us);
 };
 
@@ -56,21 +60,25 @@ bool http_server_start(const struct http_server_options *options, struct http_se
                        struct err *err); /* ERR_CONFLICT when the address is taken */
 int http_server_port(const struct http_server *server);
 
-/* Stop taking connections, give calls that are under way up to drain_ms, then close and free. */
+/* Stop taking connections, give calls that are under way up to drain_ms, then close and free.
+ * Handlers still running on workers are waited for; a call that is answered only later stays valid
+ * until that http_reply*, which then goes nowhere. */
 void http_server_stop(struct http_server *server, int drain_ms);
 
 /* ---- Reading a call: everything borrowed until the answer is sent -------------------------- */
 
 const char *http_method(const struct http_call *call);
-struct str http_path(const struct http_call *call);  /* as sent, without query */
-const char *http_param(const struct http_call *call, const char *name); /* from the pattern, percent-decoded; NULL */
-const char *http_query(const struct http_call *call, const char *name); /* decoded; NULL when absent */
-const char *http_query_string(const struct http_call *call);            /* as sent, without '?'; "" */
+struct str http_path(const struct http_call *call); /* as sent, without query */
+const char *http_param(const struct http_call *call,
+                       const char *name); /* from the pattern, percent-decoded; NULL */
+const char *http_query(const struct http_call *call,
+                       const char *name);                    /* decoded; NULL when absent */
+const char *http_query_string(const struct http_call *call); /* as sent, without '?'; "" */
 const char *http_header(const struct http_call *call, const char *name); /* NULL when absent */
 struct str http_body(const struct http_call *call);
 struct arena *http_arena(struct http_call *call);
 void *http_context(const struct http_call *call);
-const char *http_account(const struct http_call *call); /* what authenticate set */
+const char *http_account(const struct http_call *call);    /* what authenticate set */
 const char *http_request_id(const struct http_call *call); /* short, unique per process run */
 
 /* "https://host[/prefix]": what URLs in answers start with (public_url, or the request's Host and,
@@ -83,7 +91,8 @@ bool http_is_https(const struct http_call *call); /* of that base URL */
 /* Set a header of the answer (copied). Before http_reply*. */
 void http_set_header(struct http_call *call, const char *name, const char *value);
 
-void http_reply(struct http_call *call, int status, const char *content_type, struct str body); /* body copied */
+void http_reply(struct http_call *call, int status, const char *content_type,
+                struct str body); /* body copied */
 void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,
                      int64_t offset, int64_t len); /* takes fd */
 

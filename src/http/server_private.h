@@ -34,10 +34,10 @@
 
 struct work_pool;
 
-#define HTTP_KEEP_ALIVE_SECONDS 75u      /* longer than the pools of the official clients */
-#define HTTP_HEADER_ALLOWED_MS 105000    /* from the end of the last answer: idle and headers */
+#define HTTP_KEEP_ALIVE_SECONDS 75u        /* longer than the pools of the official clients */
+#define HTTP_HEADER_ALLOWED_MS 105000      /* from the end of the last answer: idle and headers */
 #define HTTP_FIRST_HEADER_ALLOWED_MS 30000 /* from the accept */
-#define HTTP_BODY_ALLOWED_MS 60000       /* and a rate, see guard_earn */
+#define HTTP_BODY_ALLOWED_MS 60000         /* and a rate, see guard_earn */
 
 enum call_state { CALL_OPEN, CALL_PARKED, CALL_ANSWERED, CALL_ABANDONED };
 

@@ -26,16 +26,11 @@ struct isnet_stage {
 };
 
 static const struct isnet_stage isnet_stages[ISNET_STAGES] = {
-    { "stage1", 7, false, 64, 32, 64 },
-    { "stage2", 6, false, 64, 32, 128 },
-    { "stage3", 5, false, 128, 64, 256 },
-    { "stage4", 4, false, 256, 128, 512 },
-    { "stage5", 4, true, 512, 256, 512 },
-    { "stage6", 4, true, 512, 256, 512 },
-    { "stage5d", 4, true, 1024, 256, 512 },
-    { "stage4d", 4, false, 1024, 128, 256 },
-    { "stage3d", 5, false, 512, 64, 128 },
-    { "stage2d", 6, false, 256, 32, 64 },
+    { "stage1", 7, false, 64, 32, 64 },     { "stage2", 6, false, 64, 32, 128 },
+    { "stage3", 5, false, 128, 64, 256 },   { "stage4", 4, false, 256, 128, 512 },
+    { "stage5", 4, true, 512, 256, 512 },   { "stage6", 4, true, 512, 256, 512 },
+    { "stage5d", 4, true, 1024, 256, 512 }, { "stage4d", 4, false, 1024, 128, 256 },
+    { "stage3d", 5, false, 512, 64, 128 },  { "stage2d", 6, false, 256, 32, 64 },
     { "stage1d", 7, false, 128, 16, 64 },
 };
 
@@ -74,8 +69,7 @@ static const struct weight *isnet_find(const struct weights *weights, const char
         fits = weight->shape[i] == shape[i];
     if (!fits && rank == 4)
         err_set(err, ERR_INVALID, "tensor '%s' is not %lld x %lld x %lld x %lld", name,
-                (long long)shape[0], (long long)shape[1], (long long)shape[2],
-                (long long)shape[3]);
+                (long long)shape[0], (long long)shape[1], (long long)shape[2], (long long)shape[3]);
     else if (!fits)
         err_set(err, ERR_INVALID, "tensor '%s' is not of length %lld", name, (long long)shape[0]);
     return fits ? weight : NULL;
@@ -125,15 +119,15 @@ static bool isnet_bind(struct isnet *isnet, const struct weights *weights, const
     const struct weight *weight = isnet_find(weights, layer, "weight", 4, shape, err);
     if (!weight || !conv_filter_new(isnet->engine, out_channels, in_channels, 3, &filter, err))
         return false;
-    bool ok = weight_to_f32(weight, conv_filter_weights(filter), err) &&
-              isnet_read_vector(weights, layer, "bias", out_channels, conv_filter_bias(filter),
-                                err);
+    bool ok =
+        weight_to_f32(weight, conv_filter_weights(filter), err) &&
+        isnet_read_vector(weights, layer, "bias", out_channels, conv_filter_bias(filter), err);
     if (ok && norm) {
         char name[ISNET_TENSOR_NAME_MAX];
         snprintf(name, sizeof name, "%s.weight", norm);
         if (weights_find(weights, name))
-            ok = isnet_fold_batch_norm(weights, norm, out_channels, (size_t)in_channels * 9,
-                                       filter, err);
+            ok = isnet_fold_batch_norm(weights, norm, out_channels, (size_t)in_channels * 9, filter,
+                                       err);
     }
     if (!ok) {
         conv_filter_free(filter);
@@ -244,8 +238,8 @@ static bool isnet_rebnconv(struct isnet *isnet, struct conv_filter *filter,
                            struct err *err)
 {
     return conv_run(isnet->engine, filter, src,
-                    &(struct conv_options){ .padding = dilation, .dilation = dilation,
-                                            .activation = CONV_RELU },
+                    &(struct conv_options){
+                        .padding = dilation, .dilation = dilation, .activation = CONV_RELU },
                     dst, err);
 }
 
@@ -253,10 +247,9 @@ static bool isnet_rebnconv(struct isnet *isnet, struct conv_filter *filter,
 static bool isnet_rebnconv_add(struct isnet *isnet, struct conv_filter *filter,
                                const struct tensor *src, const struct tensor *dst, struct err *err)
 {
-    return conv_run(isnet->engine, filter, src,
-                    &(struct conv_options){ .padding = 1, .activation = CONV_RELU,
-                                            .residual = dst },
-                    dst, err);
+    return conv_run(
+        isnet->engine, filter, src,
+        &(struct conv_options){ .padding = 1, .activation = CONV_RELU, .residual = dst }, dst, err);
 }
 
 /* RSU-L: down by pooling, one dilated layer at the bottom, up by bilinear resizing. */
@@ -362,11 +355,10 @@ static bool isnet_leave(struct isnet *isnet, const struct tensor *src, float *re
     struct engine *engine = isnet->engine;
     size_t mark = engine_mark(engine);
     struct tensor side, matte = tensor_plain(1, ISNET_SIZE, ISNET_SIZE, ret_matte);
-    bool ok = engine_tensor_plain(engine, 1, src->height, src->width, &side, err) &&
-              conv_run(engine, isnet->side1, src, &(struct conv_options){ .padding = 1 }, &side,
-                       err) &&
-              plane_resize(engine, &side, &matte, err) &&
-              plane_sigmoid(engine, &matte, &matte, err);
+    bool ok =
+        engine_tensor_plain(engine, 1, src->height, src->width, &side, err) &&
+        conv_run(engine, isnet->side1, src, &(struct conv_options){ .padding = 1 }, &side, err) &&
+        plane_resize(engine, &side, &matte, err) && plane_sigmoid(engine, &matte, &matte, err);
     engine_release(engine, mark);
     return ok;
 }

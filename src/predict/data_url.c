@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/hash.h"
+#include "base/base64.h"
 
 bool data_url_is(struct str url)
 {

@@ -162,7 +162,7 @@ static void remove_outputs(struct run *run)
     }
 }
 
-static void remove_outputs_and_unref(void *context)
+void lifecycle_abandon(void *context)
 {
     remove_outputs(context);
     lifecycle_run_unref(context);
@@ -420,7 +420,7 @@ void lifecycle_retry(struct run *run)
     case RETRY_ORPHANS:
         if (run->output_count == 0)
             lifecycle_run_unref(run);
-        else if (!work_submit(run->predict->results_pool, remove_outputs_and_unref, run))
+        else if (!work_submit(run->predict->results_pool, lifecycle_abandon, run))
             lifecycle_retry_later(run, RETRY_ORPHANS);
         break;
     }

@@ -61,6 +61,14 @@ void predict_write_finished(struct predict *predict)
     pthread_mutex_unlock(&predict->lock);
 }
 
+void predict_write_wait(struct predict *predict)
+{
+    pthread_mutex_lock(&predict->lock);
+    while (predict->writes > 0)
+        pthread_cond_wait(&predict->quiet, &predict->lock);
+    pthread_mutex_unlock(&predict->lock);
+}
+
 struct live *predict_live_find(struct predict *predict, const char *id)
 {
     return (struct live *)table_find(&predict->live, id);
@@ -75,8 +83,8 @@ void predict_live_remove(struct predict *predict, const char *id)
     waiters_finish(predict->waiters, id);
 }
 
-static bool live_add(struct predict *predict, const char *id,
-                     const struct registry_version *version)
+bool predict_live_add(struct predict *predict, const char *id,
+                      const struct registry_version *version)
 {
     struct live *live = calloc(1, sizeof *live);
     if (!live)
@@ -202,7 +210,7 @@ void predict_create(struct predict *predict, const struct predict_request *reque
         return;
     }
     struct creation *creation = creation_new(predict, request);
-    if (!creation || !live_add(predict, creation->prediction.id, request->version)) {
+    if (!creation || !predict_live_add(predict, creation->prediction.id, request->version)) {
         err_set(&err, ERR_UNAVAILABLE, "The server cannot take predictions at the moment.");
         queue_release(predict->options.queue, version_id);
         if (creation)
@@ -398,124 +406,6 @@ void predict_each_runner(struct predict *predict,
     free(infos);
 }
 
-/* ---- Start: what an earlier process left --------------------------------------------------- */
-
-struct leftover {
-    char id[ID_PREDICTION_LEN + 1];
-    char version[128];
-    enum prediction_status status;
-    int attempts;
-    bool cancel;
-    int64_t created_us;
-    char error[160];
-    char metrics[96];
-    struct store_write write;
-};
-
-struct leftovers {
-    struct leftover *all;
-    size_t count, capacity;
-};
-
-static bool on_leftover(void *context, const struct prediction *prediction)
-{
-    struct leftovers *leftovers = context;
-    if (leftovers->count == leftovers->capacity) {
-        size_t capacity = leftovers->capacity ? leftovers->capacity * 2 : 256;
-        struct leftover *all = realloc(leftovers->all, capacity * sizeof *all);
-        if (!all)
-            return false;
-        leftovers->all = all;
-        leftovers->capacity = capacity;
-    }
-    struct leftover *one = &leftovers->all[leftovers->count++];
-    *one = (struct leftover){ .status = prediction->status,
-                              .attempts = prediction->attempts,
-                              .cancel = prediction->cancel_requested,
-                              .created_us = prediction->created_us };
-    str_copy(str_from(prediction->id), one->id, sizeof one->id);
-    str_copy(str_from(prediction->version), one->version, sizeof one->version);
-    return true;
-}
-
-static void on_leftover_moved(struct store_write *write)
-{
-    struct predict *predict = write->context;
-    if (!write->ok)
-        log_error(LOG_ERROR, "leftover_not_moved", &write->err, "id=%s", write->move.id);
-    predict_write_finished(predict);
-}
-
-static void move_leftover(struct predict *predict, struct leftover *one,
-                          enum prediction_status status)
-{
-    bool again = status == PREDICTION_STARTING;
-    int64_t now_us = clock_now_us();
-    if (!again)
-        snprintf(one->metrics, sizeof one->metrics, "{\"predict_time\":0.0,\"total_time\":%.6f}",
-                 (double)(now_us - one->created_us) / 1e6);
-    one->write = (struct store_write){
-        .kind = STORE_PREDICTION_MOVE,
-        .move = { .id = one->id,
-                  .from = 1u << one->status,
-                  .to = status,
-                  .completed_us = again ? 0 : now_us,
-                  .clear_started = again,
-                  .metrics = str_from(one->metrics),
-                  .error = one->error[0] ? one->error : NULL },
-        .done = on_leftover_moved,
-        .context = predict,
-    };
-    predict_write_submit(predict, &one->write);
-}
-
-static bool take_up_leftover(struct predict *predict, struct leftover *one)
-{
-    const struct registry_version *version =
-        registry_resolve(predict->options.registry, str_from(one->version));
-    if (one->cancel) {
-        move_leftover(predict, one, PREDICTION_CANCELED);
-        return true;
-    }
-    if (!version)
-        snprintf(one->error, sizeof one->error, "This model version is no longer on the server.");
-    else if (one->attempts >= LIMIT_ATTEMPTS)
-        snprintf(one->error, sizeof one->error,
-                 "The prediction was interrupted %d times and was given up.", one->attempts);
-    if (one->error[0]) {
-        move_leftover(predict, one, PREDICTION_FAILED);
-        return true;
-    }
-    if (one->status == PREDICTION_PROCESSING)
-        move_leftover(predict, one, PREDICTION_STARTING);
-    return live_add(predict, one->id, version) &&
-           queue_push(predict->options.queue, version->id, one->id, false, false);
-}
-
-static void wait_for_writes(struct predict *predict)
-{
-    pthread_mutex_lock(&predict->lock);
-    while (predict->writes > 0)
-        pthread_cond_wait(&predict->quiet, &predict->lock);
-    pthread_mutex_unlock(&predict->lock);
-}
-
-static bool take_up_leftovers(struct predict *predict, struct err *err)
-{
-    struct leftovers leftovers = { 0 };
-    bool ok = store_prediction_unfinished(predict->options.store, on_leftover, &leftovers, err);
-    bool enough = true;
-    for (size_t i = 0; ok && enough && i < leftovers.count; i++)
-        enough = take_up_leftover(predict, &leftovers.all[i]);
-    wait_for_writes(predict); /* they live in the array */
-    if (ok && leftovers.count > 0)
-        log_event(LOG_INFO, "leftovers", "count=%zu", leftovers.count);
-    free(leftovers.all);
-    if (ok && !enough)
-        return err_set(err, ERR_NO_MEMORY, "There is no memory for the unfinished predictions.");
-    return ok;
-}
-
 /* ---- Start and end of it all --------------------------------------------------------------- */
 
 /* The caller's strings may go when predict_new returns. */
@@ -568,17 +458,17 @@ static void release(struct predict *predict)
 {
     work_pool_free(predict->inputs_pool);
     work_pool_free(predict->results_pool);
-    wait_for_writes(predict);
+    predict_write_wait(predict);
     for (struct mail *mail = predict->mail, *next; mail; mail = next) {
         next = mail->next;
         if (mail->kind == MAIL_CANCEL)
             free(mail);
         else
-            lifecycle_run_unref(mail->run);
+            lifecycle_abandon(mail->run);
     }
     for (struct run *run = predict->retries, *next; run; run = next) {
         next = run->retry_next;
-        lifecycle_run_unref(run);
+        lifecycle_abandon(run); /* not stored: the next start runs it again */
     }
     if (predict->waiters)
         waiters_give_up(predict->waiters);
@@ -624,7 +514,7 @@ bool predict_new(const struct predict_options *options, struct predict **ret_pre
     ok = ok && make_work_folder(predict, err) && open_descriptors(predict, err) &&
          work_pool_new("inputs", INPUT_THREADS, POOL_QUEUE_MAX, &predict->inputs_pool, err) &&
          work_pool_new("results", RESULT_THREADS, POOL_QUEUE_MAX, &predict->results_pool, err) &&
-         take_up_leftovers(predict, err) && start_thread(predict, err);
+         leftovers_take_up(predict, err) && start_thread(predict, err);
     if (!ok) {
         release(predict);
         return false;

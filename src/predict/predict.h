@@ -34,16 +34,16 @@ struct predict_options {
     struct queue *queue;
     struct blob_store *blobs;
     const struct registry *registry;
-    const char *data_folder;    /* work files go to <data_folder>/work */
-    const char *runner_path;    /* the mimeo-runner executable */
-    const char *weights_folder; /* <weights_folder>/<owner>/<name> is a model's */
-    const char *precision;      /* "f32" or "bf16" */
-    int threads;                /* per runner; 0: all cores */
-    int idle_timeout_s;         /* unload a runner unused that long */
+    const char *data_folder;     /* work files go to <data_folder>/work */
+    const char *runner_path;     /* the mimeo-runner executable */
+    const char *weights_folder;  /* <weights_folder>/<owner>/<name> is a model's */
+    const char *precision;       /* "f32" or "bf16" */
+    int threads;                 /* per runner; 0: all cores */
+    int idle_timeout_s;          /* unload a runner unused that long */
     int64_t memory_budget_bytes; /* for all runners; 0: from the machine */
-    int start_timeout_s;        /* loading a model */
-    int run_timeout_s;          /* one prediction; 0: none */
-    int cancel_grace_ms;        /* from cancel to kill */
+    int start_timeout_s;         /* loading a model */
+    int run_timeout_s;           /* one prediction; 0: none */
+    int cancel_grace_ms;         /* from cancel to kill */
     bool allow_private_urls;
 };
 
@@ -57,10 +57,10 @@ void predict_free(struct predict *predict, int drain_ms);
 struct predict_request {
     const char *account;
     const struct registry_version *version;
-    const json_t *input; /* validated object; borrowed during the call */
-    const char *webhook; /* NULL: none */
+    const json_t *input;                 /* validated object; borrowed during the call */
+    const char *webhook;                 /* NULL: none */
     const json_t *webhook_events_filter; /* NULL: none */
-    const char *source;  /* "api" or "web" */
+    const char *source;                  /* "api" or "web" */
 };
 
 /* Called once. ok: *prediction is what was stored (borrowed during the call). Not ok: err, e.g.

@@ -238,6 +238,9 @@ struct predict {
 void predict_wake(struct predict *predict);                                    /* any thread */
 void predict_post(struct predict *predict, struct mail *mail);                 /* any thread */
 void predict_write_submit(struct predict *predict, struct store_write *write); /* counts it */
+void predict_write_wait(struct predict *predict); /* until none is under way */
+bool predict_live_add(struct predict *predict, const char *id,
+                      const struct registry_version *version);
 void predict_write_finished(struct predict *predict); /* last thing a done callback does */
 struct live *predict_live_find(struct predict *predict, const char *id); /* lock held */
 void predict_live_remove(struct predict *predict, const char *id);       /* and tell who waits */
@@ -246,6 +249,7 @@ void predict_live_remove(struct predict *predict, const char *id);       /* and 
 
 struct run *lifecycle_run_new(struct predict *predict, struct lane *lane, const char *id);
 void lifecycle_run_unref(struct run *run);
+void lifecycle_abandon(void *run); /* its outputs belong to nobody: remove them, and unref */
 void lifecycle_prepare(void *run); /* on the inputs pool; posts MAIL_PREPARED */
 void lifecycle_started(struct run *run);
 /* Supervisor: the run has ended so; what is left (outputs, the record) is done behind its back. */
@@ -274,6 +278,11 @@ void supervisor_stop_runner(struct predict *predict, struct runner *runner,
 void supervisor_unload_runner(struct predict *predict, struct runner *runner,
                               enum stop_reason reason); /* an idle one, politely */
 void supervisor_cancel(struct predict *predict, struct runner *runner);
+
+/* ---- timers.c, leftovers.c ----------------------------------------------------------------- */
+
+int timers_run(struct predict *predict); /* do what is due; ms until the next, for epoll_wait */
+bool leftovers_take_up(struct predict *predict, struct err *err);
 
 /* ---- events.c: frames from a runner -------------------------------------------------------- */
 

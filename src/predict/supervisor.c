@@ -40,7 +40,6 @@
 #define READS_PER_EVENT 16 /* so that one runner cannot keep the others waiting */
 #define CLOSED_SOCKET_GRACE_MS 1000
 #define GIVE_UP_MS 10000 /* after the drain: no more retries of failed writes */
-#define SLEEP_MAX_MS 60000
 
 /* ---- Writing to a runner ------------------------------------------------------------------- */
 
@@ -221,7 +220,7 @@ static void on_socket_closed(struct predict *predict, struct runner *runner)
 /* reads_max 0: until the socket is empty. */
 static void read_socket(struct predict *predict, struct runner *runner, int reads_max)
 {
-    static _Thread_local char bytes[65536];
+    char bytes[16384];
     struct err err = { 0 };
     for (int i = 0; runner->socket_open && (reads_max == 0 || i < reads_max); i++) {
         ssize_t n = read(runner->process.socket, bytes, sizeof bytes);
@@ -246,7 +245,7 @@ static void read_socket(struct predict *predict, struct runner *runner, int read
 
 static void read_printed(struct predict *predict, struct runner *runner, int reads_max)
 {
-    static _Thread_local char bytes[65536];
+    char bytes[16384];
     for (int i = 0; runner->printed_open && (reads_max == 0 || i < reads_max); i++) {
         ssize_t n = read(runner->process.printed, bytes, sizeof bytes);
         if (n < 0 && errno == EINTR)
@@ -478,97 +477,6 @@ static void read_mail(struct predict *predict)
     }
 }
 
-/* ---- Timers -------------------------------------------------------------------------------- */
-
-static void earlier(int64_t *next_us, int64_t us)
-{
-    if (us > 0 && (*next_us < 0 || us < *next_us))
-        *next_us = us;
-}
-
-static void measure(struct predict *predict, int64_t now_us, int64_t *next_us)
-{
-    bool active = false, due = now_us - predict->measured_us >= MEASURE_INTERVAL_MS * 1000;
-    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
-        if (runner->state != RUNNER_BUSY && runner->state != RUNNER_STARTING)
-            continue;
-        active = true;
-        if (!due)
-            continue;
-        int64_t resident = runner_process_resident_bytes(runner->process.pid);
-        pthread_mutex_lock(&predict->lock);
-        runner->resident_bytes = resident;
-        pthread_mutex_unlock(&predict->lock);
-        if (resident > runner->lane->footprint_bytes)
-            runner->lane->footprint_bytes = resident;
-        if (resident > predict->memory_budget_bytes)
-            supervisor_stop_runner(predict, runner, STOP_MEMORY);
-    }
-    if (due)
-        predict->measured_us = now_us;
-    if (active)
-        earlier(next_us, predict->measured_us + MEASURE_INTERVAL_MS * 1000);
-}
-
-static void run_runner_timers(struct predict *predict, int64_t now_us, int64_t *next_us)
-{
-    const int64_t idle_us = predict->options.idle_timeout_s * INT64_C(1000000);
-    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
-        if (runner->deadline_us > 0 && runner->deadline_us <= now_us) {
-            supervisor_stop_runner(predict, runner, runner->deadline_reason);
-        } else if (runner->state == RUNNER_IDLE && idle_us > 0 && !runner->lane->waiting) {
-            if (runner->idle_since_us + idle_us <= now_us)
-                supervisor_unload_runner(predict, runner, STOP_UNUSED);
-            else
-                earlier(next_us, runner->idle_since_us + idle_us);
-        }
-        earlier(next_us, runner->deadline_us);
-    }
-    for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
-        if (!lane->waiting && queue_length(predict->options.queue, lane->version->id) == 0)
-            continue;
-        if (lane->not_before_us > now_us)
-            earlier(next_us, lane->not_before_us);
-        if (lane->fail_until_us > now_us)
-            earlier(next_us, lane->fail_until_us);
-        if (lane->blocked_since_us > 0)
-            earlier(next_us, now_us + 1000000);
-    }
-}
-
-static void run_retries(struct predict *predict, int64_t now_us, int64_t *next_us)
-{
-    struct run *run = predict->retries, *next;
-    predict->retries = NULL;
-    for (; run; run = next) {
-        next = run->retry_next;
-        if (run->retry_us <= now_us) {
-            run->retry_next = NULL;
-            lifecycle_retry(run);
-        } else {
-            run->retry_next = predict->retries;
-            predict->retries = run;
-        }
-    }
-    for (run = predict->retries; run; run = run->retry_next)
-        earlier(next_us, run->retry_us);
-}
-
-static int run_timers(struct predict *predict)
-{
-    int64_t now_us = clock_monotonic_us();
-    int64_t next_us = -1;
-    run_runner_timers(predict, now_us, &next_us);
-    measure(predict, now_us, &next_us);
-    run_retries(predict, now_us, &next_us);
-    earlier(&next_us, waiters_expire(predict->waiters, now_us));
-    if (predict->closing_begun)
-        earlier(&next_us, now_us + 50000);
-    if (next_us < 0 || next_us - now_us > SLEEP_MAX_MS * 1000)
-        return SLEEP_MAX_MS;
-    return next_us <= now_us ? 0 : (int)((next_us - now_us + 999) / 1000);
-}
-
 /* ---- Closing ------------------------------------------------------------------------------- */
 
 static void begin_closing(struct predict *predict)
@@ -635,7 +543,7 @@ void *supervisor_thread(void *context)
     struct predict *predict = context;
     struct epoll_event events[EVENTS_PER_ROUND];
     for (;;) {
-        int count = epoll_wait(predict->epoll_fd, events, EVENTS_PER_ROUND, run_timers(predict));
+        int count = epoll_wait(predict->epoll_fd, events, EVENTS_PER_ROUND, timers_run(predict));
         for (int i = 0; i < count; i++)
             on_event(predict, events[i].data.ptr, events[i].events);
         read_mail(predict);

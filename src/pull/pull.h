@@ -24,7 +24,7 @@ struct pull_variant {
     const char *file;     /* its name here */
     const char *license;  /* NULL: the model's own */
     const char *license_url;
-    int64_t size; /* bytes */
+    int64_t size;       /* bytes */
     const char *sha256; /* 64 hex digits */
 };
 
@@ -38,8 +38,9 @@ struct pull_options {
     const char *owner, *name;
     const char *weights_folder;
     const char *npm_program; /* NULL: "npm" on PATH */
-    const char *hf_endpoint; /* NULL: https://huggingface.co; a given one may be a private address */
-    const char *hf_token;    /* NULL: none */
+    const char
+        *hf_endpoint;     /* NULL: https://huggingface.co; a given one may be a private address */
+    const char *hf_token; /* NULL: none */
     const atomic_bool *canceled;
     /* A step's progress; total -1 when it is not known. May be NULL. */
     void (*progress)(void *context, const char *step, int64_t done, int64_t total);

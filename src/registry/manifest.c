@@ -13,8 +13,16 @@
 #include "base/yaml.h"
 #include "registry/registry.h"
 
-enum value_kind { VALUE_STRING, VALUE_URL, VALUE_TIME, VALUE_BOOLEAN, VALUE_INTEGER, VALUE_LIST,
-                  VALUE_OBJECT, VALUE_ANY };
+enum value_kind {
+    VALUE_STRING,
+    VALUE_URL,
+    VALUE_TIME,
+    VALUE_BOOLEAN,
+    VALUE_INTEGER,
+    VALUE_LIST,
+    VALUE_OBJECT,
+    VALUE_ANY
+};
 
 struct key_row {
     const char *name; /* NULL ends a table */
@@ -47,12 +55,9 @@ static const struct key_row manifest_keys[] = {
 };
 
 static const struct key_row version_keys[] = {
-    { "id", VALUE_STRING, true },
-    { "created_at", VALUE_TIME, true },
-    { "cog_version", VALUE_STRING, false },
-    { "aliases", VALUE_LIST, false },
-    { "schema", VALUE_OBJECT, false },
-    { NULL, VALUE_ANY, false },
+    { "id", VALUE_STRING, true },           { "created_at", VALUE_TIME, true },
+    { "cog_version", VALUE_STRING, false }, { "aliases", VALUE_LIST, false },
+    { "schema", VALUE_OBJECT, false },      { NULL, VALUE_ANY, false },
 };
 
 static bool is_time(const json_t *value)
@@ -84,7 +89,7 @@ static const char *expected_kind(enum value_kind kind, const json_t *value)
         return json_is_boolean(value) ? NULL : "true or false";
     case VALUE_INTEGER:
         return json_is_integer(value) && json_integer_value(value) >= 0 ? NULL
-                                                                         : "a count (0 or more)";
+                                                                        : "a count (0 or more)";
     case VALUE_LIST:
         return json_is_array(value) ? NULL : "a list";
     case VALUE_OBJECT:
@@ -126,7 +131,8 @@ static bool check_keys(const struct key_row *rows, const json_t *object, const c
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)object, key, value) {
+    json_object_foreach((json_t *)object, key, value)
+    {
         const struct key_row *row = find_row(rows, key);
         const char *expected;
 

@@ -19,9 +19,9 @@
 #include "registry/manifest.h"
 #include "registry/schema.h"
 
-#define REGISTRY_BYTES (64u << 20)      /* structs and names of all models */
+#define REGISTRY_BYTES (64u << 20) /* structs and names of all models */
 #define REGISTRY_MANIFEST_BYTES (1u << 20)
-#define REGISTRY_MODELS_MAX 10000       /* manifests in one folder */
+#define REGISTRY_MODELS_MAX 10000 /* manifests in one folder */
 #define REGISTRY_EPOCH "1970-01-01T00:00:00Z"
 
 struct registry_id { /* a version by one of its ids */
@@ -31,9 +31,9 @@ struct registry_id { /* a version by one of its ids */
 
 struct registry {
     struct arena arena;
-    json_t *owned;     /* array: keeps every value alive that structs point into */
-    json_t *manifests; /* "owner/name" -> manifest */
-    json_t *native;    /* native model name -> its description */
+    json_t *owned;                 /* array: keeps every value alive that structs point into */
+    json_t *manifests;             /* "owner/name" -> manifest */
+    json_t *native;                /* native model name -> its description */
     struct registry_model *models; /* newest latest version first */
     int model_count;
     struct registry_id *ids; /* sorted by id */
@@ -51,7 +51,8 @@ static json_t *own(struct registry *registry, json_t *value)
     return value && json_array_append_new(registry->owned, value) == 0 ? value : NULL;
 }
 
-/* ---- Reading manifests ------------------------------------------------------------------------ */
+/* ---- Reading manifests ------------------------------------------------------------------------
+ */
 
 static bool add_manifest(struct registry *registry, struct str yaml, bool may_replace,
                          struct err *err)
@@ -166,7 +167,8 @@ static bool load_description(struct registry *registry, const char *text, struct
     return true;
 }
 
-/* ---- Making structs --------------------------------------------------------------------------- */
+/* ---- Making structs ---------------------------------------------------------------------------
+ */
 
 /* The document of a version: its own schema, its model's, or what the runner describes. A schema
  * that is not a whole document has `input` and `output`. */
@@ -177,8 +179,7 @@ static json_t *make_document(const json_t *manifest, const json_t *version, cons
     if (!json_is_object(schema))
         schema = json_object_get(manifest, "schema");
     if (!json_is_object(schema))
-        return schema_document(json_object_get(native, "input"),
-                               json_object_get(native, "output"));
+        return schema_document(json_object_get(native, "input"), json_object_get(native, "output"));
     if (json_object_get(schema, "components"))
         return json_incref(schema);
     return schema_document(json_object_get(schema, "input"), json_object_get(schema, "output"));
@@ -226,8 +227,7 @@ static int compare_versions(const void *left, const void *right)
     return a < b ? 1 : a > b ? -1 : 0;
 }
 
-static bool fill_versions(struct registry *registry, struct registry_model *model,
-                          struct err *err)
+static bool fill_versions(struct registry *registry, struct registry_model *model, struct err *err)
 {
     const json_t *list = json_object_get(model->manifest, "versions");
     size_t count = json_array_size(list);
@@ -300,9 +300,9 @@ static bool make_models(struct registry *registry, struct err *err)
     registry->models = arena_alloc(&registry->arena, (count + 1) * sizeof(*registry->models));
     if (!registry->models)
         return no_memory(err);
-    json_object_foreach (registry->manifests, full_name, manifest)
-        if (!fill_model(registry, full_name, manifest, &registry->models[i++], err))
-            return false;
+    json_object_foreach(registry->manifests, full_name,
+                        manifest) if (!fill_model(registry, full_name, manifest,
+                                                  &registry->models[i++], err)) return false;
     qsort(registry->models, count, sizeof(*registry->models), compare_models);
     registry->model_count = (int)count;
     /* Sorting moved the models: their versions point to where they are now. */
@@ -313,7 +313,8 @@ static bool make_models(struct registry *registry, struct err *err)
     return true;
 }
 
-/* ---- Ids -------------------------------------------------------------------------------------- */
+/* ---- Ids --------------------------------------------------------------------------------------
+ */
 
 static int compare_ids(const void *left, const void *right)
 {
@@ -324,8 +325,8 @@ static void add_aliases(struct registry *registry, const json_t *aliases,
                         const struct registry_version *version)
 {
     for (size_t i = 0; i < json_array_size(aliases); i++)
-        registry->ids[registry->id_count++] = (struct registry_id){
-            json_string_value(json_array_get(aliases, i)), version };
+        registry->ids[registry->id_count++] =
+            (struct registry_id){ json_string_value(json_array_get(aliases, i)), version };
 }
 
 static const json_t *version_json(const struct registry_version *version)
@@ -347,16 +348,16 @@ static size_t count_ids(const struct registry *registry)
 
         count += json_array_size(json_object_get(model->manifest, "aliases"));
         for (int v = 0; v < model->version_count; v++)
-            count += 1 + json_array_size(json_object_get(version_json(&model->versions[v]),
-                                                         "aliases"));
+            count +=
+                1 + json_array_size(json_object_get(version_json(&model->versions[v]), "aliases"));
     }
     return count;
 }
 
 static bool make_ids(struct registry *registry, struct err *err)
 {
-    registry->ids = arena_alloc(&registry->arena,
-                                (count_ids(registry) + 1) * sizeof(*registry->ids));
+    registry->ids =
+        arena_alloc(&registry->arena, (count_ids(registry) + 1) * sizeof(*registry->ids));
     if (!registry->ids)
         return no_memory(err);
     for (int m = 0; m < registry->model_count; m++) {
@@ -369,8 +370,7 @@ static bool make_ids(struct registry *registry, struct err *err)
             add_aliases(registry, json_object_get(version_json(version), "aliases"), version);
         }
         if (model->version_count > 0)
-            add_aliases(registry, json_object_get(model->manifest, "aliases"),
-                        &model->versions[0]);
+            add_aliases(registry, json_object_get(model->manifest, "aliases"), &model->versions[0]);
     }
     qsort(registry->ids, registry->id_count, sizeof(*registry->ids), compare_ids);
     for (size_t i = 1; i < registry->id_count; i++)
@@ -393,7 +393,8 @@ static const struct registry_version *find_id(const struct registry *registry, s
     return found ? found->version : NULL;
 }
 
-/* ---- The interface ---------------------------------------------------------------------------- */
+/* ---- The interface ----------------------------------------------------------------------------
+ */
 
 bool registry_open(const struct registry_options *options, struct registry **ret_registry,
                    struct err *err)

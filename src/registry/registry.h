@@ -34,11 +34,11 @@ struct registry_model {
     const char *created_at;
     const char *readme; /* or NULL */
     bool is_official;
-    int64_t run_count;           /* the manifest's; the store's count is added */
+    int64_t run_count;             /* the manifest's; the store's count is added */
     const json_t *default_example; /* or NULL */
-    const char *runner;          /* "native" (later: "cog", "upstream") */
-    const char *native_model;    /* the name in mimeo-runner; NULL when no runner has it yet */
-    const json_t *manifest;      /* the whole document, for what only one caller reads (weights) */
+    const char *runner;            /* "native" (later: "cog", "upstream") */
+    const char *native_model;      /* the name in mimeo-runner; NULL when no runner has it yet */
+    const json_t *manifest; /* the whole document, for what only one caller reads (weights) */
     const struct registry_version *versions; /* newest first */
     int version_count;
 };
@@ -55,7 +55,8 @@ bool registry_open(const struct registry_options *options, struct registry **ret
 void registry_close(struct registry *registry);
 
 int registry_model_count(const struct registry *registry);
-const struct registry_model *registry_model_at(const struct registry *registry, int index); /* by latest version, newest first */
+const struct registry_model *registry_model_at(const struct registry *registry,
+                                               int index); /* by latest version, newest first */
 const struct registry_model *registry_model_find(const struct registry *registry, struct str owner,
                                                  struct str name); /* or NULL */
 const struct registry_version *registry_version_find(const struct registry_model *model,

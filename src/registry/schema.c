@@ -11,8 +11,8 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define SCHEMA_DEPTH_MAX 32      /* nesting of references; Cog's documents have 3 */
-#define SCHEMA_NODES_MAX 20000   /* values in a flattened schema: circles and bombs end here */
+#define SCHEMA_DEPTH_MAX 32    /* nesting of references; Cog's documents have 3 */
+#define SCHEMA_NODES_MAX 20000 /* values in a flattened schema: circles and bombs end here */
 #define SCHEMA_REF "#/components/schemas/"
 
 /* The schemas that are the same in every document. Input and Output come first in the result. */
@@ -109,7 +109,8 @@ static json_t *make_input(json_t *schemas, const json_t *given)
     if (!json_is_object(json_object_get(input, "properties")))
         json_object_set_new(input, "properties", json_object());
     properties = json_object_get(input, "properties");
-    json_object_foreach (properties, name, property) {
+    json_object_foreach(properties, name, property)
+    {
         if (!json_is_object(property))
             continue;
         set_title(property, name);
@@ -177,8 +178,8 @@ static bool merge_reference(struct flatten *flatten, json_t *object, const json_
     json_t *part;
 
     if (!text || strncmp(text, SCHEMA_REF, strlen(SCHEMA_REF)) != 0)
-        return err_set(err, ERR_INVALID, "the schema has a reference that is not to " SCHEMA_REF
-                                         "...");
+        return err_set(err, ERR_INVALID,
+                       "the schema has a reference that is not to " SCHEMA_REF "...");
     target = json_object_get(flatten->schemas, text + strlen(SCHEMA_REF));
     if (!target)
         return err_set(err, ERR_INVALID, "the schema refers to '%.100s', which it does not have",
@@ -213,7 +214,8 @@ static json_t *flatten_object(struct flatten *flatten, const json_t *value, int 
     const char *key;
     json_t *member;
 
-    json_object_foreach ((json_t *)value, key, member) {
+    json_object_foreach((json_t *)value, key, member)
+    {
         json_t *part;
 
         if (strcmp(key, "$ref") == 0 && json_is_string(member)) {
@@ -262,8 +264,7 @@ static json_t *flatten_value(struct flatten *flatten, const json_t *value, int d
 
 bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err)
 {
-    const json_t *schemas =
-        json_object_get(json_object_get(document, "components"), "schemas");
+    const json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
     const json_t *input = json_object_get(schemas, "Input");
     struct flatten flatten = { .schemas = schemas };
     json_t *flat;
@@ -279,8 +280,7 @@ bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err)
 
 bool schema_streams(const json_t *document)
 {
-    const json_t *schemas =
-        json_object_get(json_object_get(document, "components"), "schemas");
+    const json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
     const char *kind = json_get_string(json_object_get(schemas, "Output"), "x-cog-array-type");
 
     return kind && strcmp(kind, "iterator") == 0;

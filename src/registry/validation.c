@@ -20,7 +20,7 @@
 #include "base/json.h"
 #include "registry/validation_text.h"
 
-#define VALIDATION_UNIQUE_MAX 2000      /* items compared pairwise; longer arrays pass */
+#define VALIDATION_UNIQUE_MAX 2000        /* items compared pairwise; longer arrays pass */
 #define VALIDATION_TEXT_BYTES (64u << 10) /* one description; enums can be long */
 
 /* Where in the document a value stands: a chain on the stack, made text only for an error. */
@@ -41,7 +41,8 @@ struct check {
 static void check_value(struct check *check, const json_t *schema, const json_t *value,
                         const struct place *place);
 
-/* ---- Errors ----------------------------------------------------------------------------------- */
+/* ---- Errors -----------------------------------------------------------------------------------
+ */
 
 static void write_place(struct buf *out, const struct place *place)
 {
@@ -111,7 +112,8 @@ static const char *subject(struct check *check, const struct place *place)
     return *text ? text : "(root)";
 }
 
-/* ---- Types ------------------------------------------------------------------------------------ */
+/* ---- Types ------------------------------------------------------------------------------------
+ */
 
 static bool is_whole(const json_t *value)
 {
@@ -176,15 +178,16 @@ static bool check_type(struct check *check, const json_t *schema, const json_t *
         if (name && has_type(name, value))
             return true;
         if (name && len < sizeof(expected))
-            len += (size_t)snprintf(expected + len, sizeof(expected) - len, "%s%s",
-                                    len ? "," : "", name);
+            len += (size_t)snprintf(expected + len, sizeof(expected) - len, "%s%s", len ? "," : "",
+                                    name);
     }
     add_error(check, place, "invalid_type", "Invalid type. Expected: [%s], given: %s", expected,
               given_type(value));
     return false;
 }
 
-/* ---- Combinators ------------------------------------------------------------------------------ */
+/* ---- Combinators ------------------------------------------------------------------------------
+ */
 
 /* Check aside: the errors found stay with *ret_sub. */
 static bool check_aside(struct check *check, const json_t *schema, const json_t *value,
@@ -253,11 +256,12 @@ static void check_combinators(struct check *check, const json_t *schema, const j
         take_errors(check, &best);
         add_error(check, place, "number_all_of", "Must validate all the schemas (allOf)");
     }
-    if (json_is_object(not) && check_aside(check, not, value, place, &sub))
+    if (json_is_object(not ) && check_aside(check, not, value, place, &sub))
         add_error(check, place, "number_not", "Must not validate the schema (not)");
 }
 
-/* ---- Objects and arrays ----------------------------------------------------------------------- */
+/* ---- Objects and arrays -----------------------------------------------------------------------
+ */
 
 static json_int_t limit_of(const json_t *schema, const char *name)
 {
@@ -276,7 +280,8 @@ static void check_additional(struct check *check, const json_t *schema, const js
 
     if (!additional || json_is_true(additional))
         return;
-    json_object_foreach ((json_t *)value, key, member) {
+    json_object_foreach((json_t *)value, key, member)
+    {
         struct place inner = { place, key, 0 };
 
         if (json_object_get(properties, key))
@@ -320,7 +325,8 @@ static void check_properties(struct check *check, const json_t *schema, const js
 
     if (!json_is_object(properties))
         return;
-    json_object_foreach ((json_t *)properties, name, property) {
+    json_object_foreach((json_t *)properties, name, property)
+    {
         const json_t *member = json_object_get(value, name);
         struct place inner = { place, name, 0 };
 
@@ -375,7 +381,8 @@ static void check_array(struct check *check, const json_t *schema, const json_t 
         check_unique(check, value, place);
 }
 
-/* ---- Single values ---------------------------------------------------------------------------- */
+/* ---- Single values ----------------------------------------------------------------------------
+ */
 
 static void add_enum_error(struct check *check, const json_t *allowed, const struct place *place)
 {
@@ -387,8 +394,8 @@ static void add_enum_error(struct check *check, const json_t *allowed, const str
             buf_append_str(&list, S(", "));
         json_write(json_array_get(allowed, i), true, &list);
     }
-    add_error(check, place, "enum", "%s must be one of the following: %.*s",
-              subject(check, place), STR_FMT(buf_str(&list)));
+    add_error(check, place, "enum", "%s must be one of the following: %.*s", subject(check, place),
+              STR_FMT(buf_str(&list)));
     buf_done(&list);
 }
 
@@ -414,8 +421,8 @@ static void check_common(struct check *check, const json_t *schema, const json_t
     if (json_is_array(allowed) && !found)
         add_enum_error(check, allowed, place);
     if (format && json_is_string(value) &&
-        !validation_format_matches(format, (struct str){ json_string_value(value),
-                                                         json_string_length(value) }))
+        !validation_format_matches(
+            format, (struct str){ json_string_value(value), json_string_length(value) }))
         add_error(check, place, "format", "Does not match format '%s'", format);
 }
 

@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 
-/* ---- Numbers ---------------------------------------------------------------------------------- */
+/* ---- Numbers ----------------------------------------------------------------------------------
+ */
 
 /* Significant digits and decimal exponent (of the first digit) of a number's magnitude. */
 static int shortest_digits(const json_t *number, char digits[24], int *ret_exponent)
@@ -27,8 +28,8 @@ static int shortest_digits(const json_t *number, char digits[24], int *ret_expon
         len = snprintf(digits, 24, "%llu", magnitude);
         *ret_exponent = len - 1;
     } else {
-        double value = json_real_value(number) < 0 ? -json_real_value(number)
-                                                   : json_real_value(number);
+        double value =
+            json_real_value(number) < 0 ? -json_real_value(number) : json_real_value(number);
 
         for (int precision = 0; precision < 17; precision++) {
             snprintf(text, sizeof(text), "%.*e", precision, value);
@@ -72,14 +73,14 @@ void validation_number_text(const json_t *number, char *ret_text)
                  digits + exponent + 1);
 }
 
-/* ---- Formats ---------------------------------------------------------------------------------- */
+/* ---- Formats ----------------------------------------------------------------------------------
+ */
 
 static bool escapes_are_valid(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == '%' &&
-            (i + 2 >= text.len || !isxdigit((unsigned char)text.ptr[i + 1]) ||
-             !isxdigit((unsigned char)text.ptr[i + 2])))
+        if (text.ptr[i] == '%' && (i + 2 >= text.len || !isxdigit((unsigned char)text.ptr[i + 1]) ||
+                                   !isxdigit((unsigned char)text.ptr[i + 2])))
             return false;
     return true;
 }
@@ -209,9 +210,9 @@ bool validation_format_matches(const char *format, struct str text)
         const char *name;
         bool (*matches)(struct str text);
     } formats[] = {
-        { "uri", is_uri },     { "iri", is_uri },           { "date-time", is_date_time },
-        { "date", is_date },   { "email", is_email },       { "ipv4", is_ipv4 },
-        { "ipv6", is_ipv6 },   { "uuid", is_uuid },
+        { "uri", is_uri },   { "iri", is_uri },     { "date-time", is_date_time },
+        { "date", is_date }, { "email", is_email }, { "ipv4", is_ipv4 },
+        { "ipv6", is_ipv6 }, { "uuid", is_uuid },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(formats); i++)

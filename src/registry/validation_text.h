@@ -9,8 +9,8 @@
 
 #define VALIDATION_NUMBER_SIZE 48
 
-/* The shortest %g form in Go's rules: "4", "0.1", "100000", "1e+06", "2.147483647e+09". ret_text has
- * VALIDATION_NUMBER_SIZE bytes. */
+/* The shortest %g form in Go's rules: "4", "0.1", "100000", "1e+06", "2.147483647e+09". ret_text
+ * has VALIDATION_NUMBER_SIZE bytes. */
 void validation_number_text(const json_t *number, char *ret_text);
 
 /* Does the text have the format? Unknown formats always match, as there. */

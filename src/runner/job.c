@@ -17,8 +17,9 @@
 #include "domain/limits.h"
 #include "runner/model.h"
 
-#define JOB_ARENA_BYTES ((size_t)1 << 32) /* the server bounds the process; this only stops loops  \
-                                           */
+#define JOB_ARENA_BYTES                                                                            \
+    ((size_t)1 << 32) /* the server bounds the process; this only stops loops                      \
+                       */
 #define JOB_LOG_LINE_BYTES 8192
 #define PROGRESS_INTERVAL_US 100000 /* as tqdm: at most ten lines a second */
 

@@ -317,27 +317,31 @@ static int add_names(scmp_filter_ctx filter, uint32_t action, const char *const 
     return failed;
 }
 
+/* Allow a call whose first argument, as far as `mask` goes, is `value`. */
+static int add_condition(scmp_filter_ctx filter, int number, uint64_t mask, uint64_t value)
+{
+    const struct scmp_arg_cmp condition = {
+        .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value
+    };
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &condition);
+}
+
 /* Calls that are allowed with certain arguments only. */
 static int add_conditions(scmp_filter_ctx filter)
 {
-    const uint64_t self = (uint64_t)getpid();
     static const int prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_SET_VMA,
                                   PR_GET_PDEATHSIG };
+    const uint64_t all = UINT64_MAX, int_bits = UINT32_MAX, self = (uint64_t)getpid();
     int failed = 0;
     /* New threads, but no new processes. clone3 hides its flags behind a pointer; told that the
      * kernel does not know it, the C library takes clone. */
-    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    failed |= add_condition(filter, SCMP_SYS(clone), CLONE_THREAD, CLONE_THREAD);
     failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-    failed |=
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
-    failed |=
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, SCMP_A0(SCMP_CMP_EQ, self));
-    failed |=
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+    failed |= add_condition(filter, SCMP_SYS(tgkill), int_bits, self);
+    failed |= add_condition(filter, SCMP_SYS(kill), int_bits, self);
+    failed |= add_condition(filter, SCMP_SYS(prlimit64), all, 0);
     for (size_t i = 0; i < ARRAY_LEN(prctls); i++)
-        failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)prctls[i]));
+        failed |= add_condition(filter, SCMP_SYS(prctl), int_bits, (uint64_t)prctls[i]);
     return failed;
 }
 

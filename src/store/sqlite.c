@@ -58,6 +58,12 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_PREDICTION_CANCEL] =
         "UPDATE predictions SET cancel_requested = 1 WHERE " PREDICTION_KEY " AND status < 2",
     [STATEMENT_PREDICTION_STATUS] = "SELECT status FROM predictions WHERE " PREDICTION_KEY,
+    [STATEMENT_PREDICTION_REMOVE_DATA] =
+        "UPDATE predictions SET data_removed = 1, input = NULL, output = NULL, logs = NULL "
+        "WHERE " PREDICTION_KEY " AND status >= 2 AND data_removed = 0",
+    [STATEMENT_PREDICTION_REMOVABLE] =
+        "SELECT id, account, output FROM predictions WHERE status >= 2 AND data_removed = 0 "
+        "AND source = 'api' AND completed_us <= ?1 ORDER BY completed_us LIMIT ?2",
     [STATEMENT_PREDICTION_GET] =
         "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE " PREDICTION_KEY
         " AND (?2 IS NULL OR account = ?2)",
@@ -329,6 +335,7 @@ const struct store_backend store_backend_sqlite = {
     .prediction_get = sqlite_prediction_get,
     .prediction_list = sqlite_prediction_list,
     .prediction_unfinished = sqlite_prediction_unfinished,
+    .prediction_removable = sqlite_prediction_removable,
     .file_get = sqlite_file_get,
     .file_list = sqlite_file_list,
     .file_expired = sqlite_file_expired,

@@ -17,6 +17,8 @@ enum sqlite_statement {
     STATEMENT_PREDICTION_MOVE,
     STATEMENT_PREDICTION_CANCEL,
     STATEMENT_PREDICTION_STATUS,
+    STATEMENT_PREDICTION_REMOVE_DATA,
+    STATEMENT_PREDICTION_REMOVABLE,
     STATEMENT_PREDICTION_GET,
     STATEMENT_PREDICTION_OLDER,
     STATEMENT_PREDICTION_NEWER,
@@ -97,6 +99,9 @@ bool sqlite_prediction_list(void *state, const struct store_prediction_query *qu
 bool sqlite_prediction_unfinished(void *state,
                                   bool (*each)(void *context, const struct prediction *prediction),
                                   void *context, struct err *err);
+bool sqlite_prediction_removable(void *state, int64_t completed_by_us, int limit,
+                                 struct arena *arena, struct prediction **ret_predictions,
+                                 int *ret_count, struct err *err);
 bool sqlite_file_get(void *state, const char *account, const char *id, struct arena *arena,
                      struct store_file *ret_file, struct err *err);
 bool sqlite_file_list(void *state, const char *account, struct store_position before, int limit,

@@ -219,6 +219,34 @@ bool sqlite_prediction_unfinished(void *state,
     return ok;
 }
 
+bool sqlite_prediction_removable(void *state, int64_t completed_by_us, int limit,
+                                 struct arena *arena, struct prediction **ret_predictions,
+                                 int *ret_count, struct err *err)
+{
+    struct prediction *found = arena_alloc(arena, sizeof *found * (size_t)limit);
+    struct read read;
+    if (!found)
+        return err_set(err, ERR_NO_MEMORY, "not enough memory for a page of predictions");
+    if (!read_begin(&read, state, STATEMENT_PREDICTION_REMOVABLE, arena, err))
+        return false;
+    sqlite3_bind_int64(read.s, 1, completed_by_us);
+    sqlite3_bind_int(read.s, 2, limit);
+    bool row = true, ok = true;
+    int count = 0;
+    while (count < limit && (ok = read_next(&read, &row, err)) && row) {
+        read_array(&read, 0, found[count].id, sizeof found[count].id);
+        found[count].account = read_text(&read, 1);
+        found[count++].output = read_str(&read, 2);
+    }
+    ok = ok && read_check(&read, err);
+    read_end(&read);
+    if (ok) {
+        *ret_predictions = found;
+        *ret_count = count;
+    }
+    return ok;
+}
+
 bool sqlite_run_count(void *state, const char *model, int64_t *ret_count, struct err *err)
 {
     struct read read;

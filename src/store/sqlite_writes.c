@@ -130,9 +130,13 @@ static bool write_prediction_move(struct batch *batch, struct store_write *write
     return write->applied || write_find_status(batch, write, move->id);
 }
 
-static bool write_cancel_request(struct batch *batch, struct store_write *write)
+/* Both changes of a prediction that need nothing but its id. */
+static bool write_mark(struct batch *batch, struct store_write *write)
 {
-    sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_PREDICTION_CANCEL, &write->err);
+    enum sqlite_statement which = write->kind == STORE_PREDICTION_CANCEL_REQUEST
+                                      ? STATEMENT_PREDICTION_CANCEL
+                                      : STATEMENT_PREDICTION_REMOVE_DATA;
+    sqlite3_stmt *s = sqlite_prepare(batch->connection, which, &write->err);
     if (!s)
         return false;
     sqlite_bind_key(s, 1, write->id);
@@ -237,7 +241,8 @@ static bool (*const writers[STORE_WRITE_KIND_COUNT])(struct batch *batch,
                                                      struct store_write *write) = {
     [STORE_PREDICTION_INSERT] = write_prediction_insert,
     [STORE_PREDICTION_MOVE] = write_prediction_move,
-    [STORE_PREDICTION_CANCEL_REQUEST] = write_cancel_request,
+    [STORE_PREDICTION_CANCEL_REQUEST] = write_mark,
+    [STORE_PREDICTION_REMOVE_DATA] = write_mark,
     [STORE_FILE_INSERT] = write_file_insert,
     [STORE_FILE_DELETE] = write_file_delete,
     [STORE_TOKEN_INSERT] = write_token_insert,

@@ -266,6 +266,14 @@ bool store_prediction_unfinished(struct store *store,
     return store->backend->prediction_unfinished(store->state, each, context, err);
 }
 
+bool store_prediction_removable(struct store *store, int64_t completed_by_us, int limit,
+                                struct arena *arena, struct prediction **ret_predictions,
+                                int *ret_count, struct err *err)
+{
+    return store->backend->prediction_removable(store->state, completed_by_us, limit, arena,
+                                                ret_predictions, ret_count, err);
+}
+
 bool store_file_get(struct store *store, const char *account, const char *id, struct arena *arena,
                     struct store_file *ret_file, struct err *err)
 {

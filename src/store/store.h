@@ -25,6 +25,7 @@ enum store_write_kind {
     STORE_PREDICTION_INSERT,
     STORE_PREDICTION_MOVE,
     STORE_PREDICTION_CANCEL_REQUEST,
+    STORE_PREDICTION_REMOVE_DATA, /* of a terminal one: input, output and logs; sets data_removed */
     STORE_FILE_INSERT,
     STORE_FILE_DELETE,
     STORE_TOKEN_INSERT,
@@ -71,7 +72,7 @@ struct store_write {
     union {
         const struct prediction *prediction; /* INSERT; ERR_CONFLICT when the id exists */
         struct store_prediction_move move;   /* applied=false when the state did not match */
-        const char *id;                      /* CANCEL_REQUEST, FILE_DELETE, TOKEN_REVOKE */
+        const char *id; /* CANCEL_REQUEST, REMOVE_DATA, FILE_DELETE, TOKEN_REVOKE */
         const struct store_file *file;
         const struct store_token *token; /* ERR_CONFLICT when the hash exists */
         struct {
@@ -129,6 +130,13 @@ bool store_prediction_list(struct store *store, const struct store_prediction_qu
 bool store_prediction_unfinished(struct store *store,
                                  bool (*each)(void *context, const struct prediction *prediction),
                                  void *context, struct err *err);
+
+/* Up to `limit` terminal predictions with source "api" and completed_us <= completed_by_us whose
+ * data is still there, oldest first, for retention: only id, account and output (for its blobs)
+ * are filled. */
+bool store_prediction_removable(struct store *store, int64_t completed_by_us, int limit,
+                                struct arena *arena, struct prediction **ret_predictions,
+                                int *ret_count, struct err *err);
 
 /* account NULL: any. */
 bool store_file_get(struct store *store, const char *account, const char *id, struct arena *arena,

@@ -35,6 +35,9 @@ struct store_backend {
     bool (*prediction_unfinished)(void *state,
                                   bool (*each)(void *context, const struct prediction *prediction),
                                   void *context, struct err *err);
+    bool (*prediction_removable)(void *state, int64_t completed_by_us, int limit,
+                                 struct arena *arena, struct prediction **ret_predictions,
+                                 int *ret_count, struct err *err);
     bool (*file_get)(void *state, const char *account, const char *id, struct arena *arena,
                      struct store_file *ret_file, struct err *err);
     bool (*file_list)(void *state, const char *account, struct store_position before, int limit,

@@ -222,18 +222,33 @@ void wire_message_done(struct wire_message *message)
 
 /* ---- Encoding ----------------------------------------------------------------------------- */
 
-/* Text from a model may be any bytes; JSON may not. */
+/* Text from a model may be any bytes; JSON may not: what is no UTF-8 becomes U+FFFD, a zero byte
+ * (which the parser on the other side refuses) a space. */
+static json_t *pack_repaired(struct str text)
+{
+    struct buf copy, literal;
+    json_t *value = NULL;
+    buf_init(&copy, text.len);
+    buf_init(&literal, text.len * 6 + 2);
+    bool ok = buf_append_str(&copy, text);
+    for (size_t i = 0; ok && i < copy.len; i++) {
+        if (copy.ptr[i] == '\0')
+            copy.ptr[i] = ' ';
+    }
+    if (ok && json_write_string(buf_str(&copy), &literal))
+        value = json_loadb(literal.ptr, literal.len, JSON_DECODE_ANY, NULL);
+    buf_done(&literal);
+    buf_done(&copy);
+    return value;
+}
+
 static json_t *pack_text(struct str text)
 {
-    if (str_is_utf8(text))
-        return json_stringn_nocheck(text.ptr ? text.ptr : "", text.len);
-    struct buf literal;
-    buf_init(&literal, text.len * 6 + 2);
-    json_t *value = NULL;
-    if (json_write_string(text, &literal))
-        value = json_loadb(literal.ptr, literal.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    buf_done(&literal);
-    return value;
+    if (text.len == 0)
+        return json_string("");
+    if (str_is_utf8(text) && !memchr(text.ptr, 0, text.len))
+        return json_stringn_nocheck(text.ptr, text.len);
+    return pack_repaired(text);
 }
 
 static json_t *pack(const struct wire_message *m)

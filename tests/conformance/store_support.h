@@ -130,6 +130,12 @@ static inline struct prediction support_get(struct fixture *fixture, const char 
     return p;
 }
 
+static inline void support_assert_str(struct str actual, const char *expected)
+{
+    assert_int_equal(actual.len, strlen(expected));
+    assert_memory_equal(actual.ptr ? actual.ptr : "", expected, actual.len);
+}
+
 /* Run the tests over every registered back end; the number of failures. */
 static inline int support_run(int (*run)(void))
 {

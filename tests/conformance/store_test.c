@@ -1,17 +1,12 @@
-/* The contract of store/store.h, over every registered back end: records, conditions, pages.
- * What survives crashes, full disks and other processes: store_durability_test.c. */
+/* The contract of store/store.h, over every registered back end: records, conditions.
+ * Lists and pages: store_list_test.c. What survives crashes, full disks and other processes:
+ * store_durability_test.c. */
 #include "conformance/store_support.h"
 
 #include <pthread.h>
 
 #define STARTING (1u << PREDICTION_STARTING)
 #define PROCESSING (1u << PREDICTION_PROCESSING)
-
-static void assert_str(struct str actual, const char *expected)
-{
-    assert_int_equal(actual.len, strlen(expected));
-    assert_memory_equal(actual.ptr ? actual.ptr : "", expected, actual.len);
-}
 
 static void an_inserted_prediction_comes_back_whole(void **state)
 {
@@ -39,18 +34,18 @@ static void an_inserted_prediction_comes_back_whole(void **state)
         assert_string_equal(q.model, "owner/model");
         assert_string_equal(q.version, "v1");
         assert_string_equal(q.source, "api");
-        assert_str(q.input, "{\"a\":1}");
-        assert_str(q.output, "[\"blob:x/y.png\"]");
-        assert_str(q.logs, "line\nline \xc3\xa9\n");
+        support_assert_str(q.input, "{\"a\":1}");
+        support_assert_str(q.output, "[\"blob:x/y.png\"]");
+        support_assert_str(q.logs, "line\nline \xc3\xa9\n");
         assert_string_equal(q.error, "an error");
         assert_int_equal(q.status, PREDICTION_PROCESSING);
         assert_int_equal(q.created_us, 1700000000123456);
         assert_int_equal(q.started_us, 5);
         assert_int_equal(q.completed_us, 6);
         assert_int_equal(q.deadline_us, 7);
-        assert_str(q.metrics, "{\"predict_time\":0.8}");
+        support_assert_str(q.metrics, "{\"predict_time\":0.8}");
         assert_string_equal(q.webhook, "https://example.com/hook");
-        assert_str(q.webhook_events_filter, "[\"completed\"]");
+        support_assert_str(q.webhook_events_filter, "[\"completed\"]");
         assert_string_equal(q.deployment, "alice/fast");
         assert_int_equal(q.attempts, 2);
         assert_true(q.cancel_requested && q.data_removed);
@@ -218,7 +213,7 @@ static void a_move_changes_only_what_it_carries(void **state)
     struct prediction p = support_get(f, id);
     assert_int_equal(p.started_us, 0);
     assert_int_equal(p.attempts, 1);
-    assert_str(p.logs, "first");
+    support_assert_str(p.logs, "first");
     struct store_write end = { .kind = STORE_PREDICTION_MOVE,
                                .move = { .id = id,
                                          .from = STARTING | PROCESSING,
@@ -233,9 +228,9 @@ static void a_move_changes_only_what_it_carries(void **state)
     assert_int_equal(p.status, PREDICTION_FAILED);
     assert_int_equal(p.completed_us, 20);
     assert_int_equal(p.attempts, 2);
-    assert_str(p.output, "[1]");
-    assert_str(p.logs, "first");
-    assert_str(p.input, "{\"a\":1}");
+    support_assert_str(p.output, "[1]");
+    support_assert_str(p.logs, "first");
+    support_assert_str(p.input, "{\"a\":1}");
     assert_string_equal(p.error, "no");
 }
 
@@ -306,142 +301,6 @@ static void a_cancel_request_is_for_unfinished_predictions(void **state)
     assert_int_equal(write.status, PREDICTION_STATUS_COUNT);
 }
 
-/* ---- Lists --------------------------------------------------------------------------------- */
-
-static int list(struct fixture *f, struct store_prediction_query query,
-                struct prediction **ret_predictions)
-{
-    int count = -1;
-    if (!store_prediction_list(f->store, &query, &f->arena, ret_predictions, &count, &f->err))
-        fail_msg("%s%s", f->err.detail, f->err.cause);
-    return count;
-}
-
-static struct store_position position_of(const struct prediction *p)
-{
-    struct store_position position = { .created_us = p->created_us };
-    snprintf(position.id, sizeof position.id, "%s", p->id);
-    return position;
-}
-
-static bool is_newer(const struct prediction *a, const struct prediction *b)
-{
-    return a->created_us != b->created_us ? a->created_us > b->created_us
-                                          : strcmp(a->id, b->id) > 0;
-}
-
-/* Walk all pages backwards, then forwards again; each prediction exactly once, in order. */
-static void walk_pages(struct fixture *f, const char *account, int limit, int expected)
-{
-    struct prediction *page, last = { 0 };
-    struct store_position before = { 0 };
-    int seen = 0, count;
-    while ((count = list(f,
-                         (struct store_prediction_query){
-                             .account = account, .before = before, .limit = limit },
-                         &page)) > 0) {
-        for (int i = 0; i < count; i++) {
-            assert_true(seen == 0 || is_newer(&last, &page[i]));
-            last = page[i];
-            seen++;
-        }
-        before = position_of(&last);
-    }
-    assert_int_equal(seen, expected);
-    struct store_position after = position_of(&last); /* the oldest */
-    seen = 1;
-    while ((count = list(f,
-                         (struct store_prediction_query){
-                             .account = account, .after = after, .limit = limit },
-                         &page)) > 0) {
-        assert_true(is_newer(&page[count - 1], &last)); /* the nearest comes last */
-        for (int i = 1; i < count; i++)
-            assert_true(is_newer(&page[i - 1], &page[i]));
-        seen += count;
-        last = page[0];
-        after = position_of(&last);
-    }
-    assert_int_equal(seen, expected);
-}
-
-static void pages_go_both_ways_also_through_equal_times(void **state)
-{
-    struct fixture *f = *state;
-    for (int i = 0; i < 60; i++) {
-        struct prediction p = support_prediction(NULL, 1000 + i / 15); /* 15 per microsecond */
-        p.account = i % 3 ? "alice" : "bob";
-        assert_true(support_insert(f, &p));
-    }
-    static const int limits[] = { 1, 4, 7, 100 };
-    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
-        walk_pages(f, "alice", limits[i], 40);
-        walk_pages(f, "bob", limits[i], 20);
-        walk_pages(f, NULL, limits[i], 60);
-    }
-    struct prediction *page;
-    assert_int_equal(
-        list(f, (struct store_prediction_query){ .account = "eve", .limit = 5 }, &page), 0);
-}
-
-static void filters_are_inclusive_and_combine(void **state)
-{
-    struct fixture *f = *state;
-    for (int i = 0; i < 10; i++) {
-        struct prediction p = support_prediction(NULL, 100 + i);
-        p.source = i % 2 ? "web" : "api";
-        assert_true(support_insert(f, &p));
-    }
-    struct prediction *page;
-    struct store_prediction_query query = {
-        .account = "alice", .created_after_us = 102, .created_before_us = 106, .limit = 100
-    };
-    assert_int_equal(list(f, query, &page), 5);
-    assert_int_equal(page[0].created_us, 106);
-    assert_int_equal(page[4].created_us, 102);
-    query.source = "api";
-    assert_int_equal(list(f, query, &page), 3);
-    query.before = position_of(&page[0]);
-    assert_int_equal(list(f, query, &page), 2);
-    query.account = NULL;
-    query.limit = 1;
-    assert_int_equal(list(f, query, &page), 1);
-    assert_int_equal(page[0].created_us, 104);
-}
-
-struct seen {
-    int count, stop_after;
-    int64_t times[16];
-};
-
-static bool see(void *context, const struct prediction *prediction)
-{
-    struct seen *seen = context;
-    assert_string_equal(prediction->version, "v1");
-    seen->times[seen->count++] = prediction->created_us;
-    return seen->count != seen->stop_after;
-}
-
-static void unfinished_predictions_come_oldest_first(void **state)
-{
-    struct fixture *f = *state;
-    static const int64_t times[] = { 50, 20, 40, 10, 30 };
-    struct prediction p[ARRAY_LEN(times)];
-    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
-        p[i] = support_prediction(NULL, times[i]);
-        assert_true(support_insert(f, &p[i]));
-    }
-    support_move(f, p[2].id, STARTING, PREDICTION_PROCESSING);
-    support_move(f, p[4].id, STARTING, PREDICTION_SUCCEEDED);
-    struct seen seen = { .stop_after = -1 };
-    assert_true(store_prediction_unfinished(f->store, see, &seen, &f->err));
-    assert_int_equal(seen.count, 4);
-    for (int i = 1; i < 4; i++)
-        assert_true(seen.times[i - 1] < seen.times[i]);
-    seen = (struct seen){ .stop_after = 2 };
-    assert_true(store_prediction_unfinished(f->store, see, &seen, &f->err));
-    assert_int_equal(seen.count, 2);
-}
-
 /* ---- Files, tokens, settings --------------------------------------------------------------- */
 
 static bool file_insert(struct fixture *f, const char *id, const char *account, int64_t created_us,
@@ -476,7 +335,7 @@ static void files_are_kept_listed_and_deleted_by_account(void **state)
     assert_true(store_file_get(f->store, "alice", "f1", &f->arena, &file, &f->err));
     assert_string_equal(file.name, "a b.png");
     assert_string_equal(file.content_type, "image/png");
-    assert_str(file.metadata, "{\"k\":\"v\"}");
+    support_assert_str(file.metadata, "{\"k\":\"v\"}");
     assert_int_equal(file.size, 5000000000);
     assert_string_equal(file.sha256, "ab");
     assert_string_equal(file.md5, "cd");
@@ -563,7 +422,7 @@ static void a_setting_is_put_or_only_added(void **state)
     put.setting.only_if_absent = false;
     assert_true(store_write_wait(f->store, &put, &f->err) && put.applied);
     assert_true(store_setting_get(f->store, "secret", &f->arena, &value, &f->err));
-    assert_str(value, "other");
+    support_assert_str(value, "other");
 }
 
 static void runs_are_counted_per_model(void **state)
@@ -611,9 +470,6 @@ static int run(void)
         CASE(a_move_changes_only_what_it_carries),
         CASE(of_many_movers_exactly_one_ends_a_prediction),
         CASE(a_cancel_request_is_for_unfinished_predictions),
-        CASE(pages_go_both_ways_also_through_equal_times),
-        CASE(filters_are_inclusive_and_combine),
-        CASE(unfinished_predictions_come_oldest_first),
         CASE(files_are_kept_listed_and_deleted_by_account),
         CASE(a_revoked_token_is_no_longer_found),
         CASE(a_setting_is_put_or_only_added),

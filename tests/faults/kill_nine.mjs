@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const TOKEN = "r8_faults";
+const TOKEN = "r8_faults1";
 const TERMINAL = new Set(["succeeded", "failed", "canceled", "aborted"]);
 const build = process.env.MIMEO_BUILD ?? "build";
 
@@ -88,9 +88,10 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
     const result = { cycles: 0, serverKills: 0, runnerKills: 0, accepted: 0, lost: 0, stuck: 0, double: 0, statuses: {} };
     let running = true;
 
-    const note = (prediction) => {
+    // `known`: what was known when the request was sent; an answer that was under way while another saw the end may be older.
+    const note = (prediction, known) => {
         if (!TERMINAL.has(prediction.status)) {
-            if (accepted.get(prediction.id)) { result.double++; say(`${prediction.id}: back from ${accepted.get(prediction.id)} to ${prediction.status}`); }
+            if (known) { result.double++; say(`${prediction.id}: back from ${accepted.get(prediction.id)} to ${prediction.status}`); }
             return;
         }
         const seen = `${prediction.status} ${prediction.completed_at}`;
@@ -114,14 +115,16 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
                 const created = await server.call("POST", `/v1/models/${model}/predictions`, { input });
                 if (created.status === 201 || created.status === 202) { accepted.set(created.body.id, null); open.add(created.body.id); note(created.body); }
                 if (random() < 0.1 && created.body?.id) {
+                    const known = accepted.get(created.body.id);
                     const canceled = await server.call("POST", `/v1/predictions/${created.body.id}/cancel`);
-                    if (canceled.status === 200) note(canceled.body);
+                    if (canceled.status === 200) note(canceled.body, known);
                 }
                 const ids = [...accepted.keys()];
                 const any = ids[Math.floor(random() * ids.length)];
                 if (any) {
+                    const known = accepted.get(any);
                     const got = await server.call("GET", `/v1/predictions/${any}`);
-                    if (got.status === 200) note(got.body);
+                    if (got.status === 200) note(got.body, known);
                     else if (got.status === 404) { result.lost++; say(`${any}: lost`); accepted.delete(any); open.delete(any); }
                 }
             } catch { await sleep(5); /* the server was killed under the request: it was not acknowledged */ }
@@ -152,9 +155,10 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
         const deadline = Date.now() + 120_000;
         for (const id of accepted.keys()) {
             for (;;) {
+                const known = accepted.get(id);
                 const got = await server.call("GET", `/v1/predictions/${id}`);
                 if (got.status === 404) { result.lost++; say(`${id}: lost`); break; }
-                note(got.body);
+                note(got.body, known);
                 if (TERMINAL.has(got.body.status)) { result.statuses[got.body.status] = (result.statuses[got.body.status] ?? 0) + 1; break; }
                 if (Date.now() > deadline) { result.stuck++; say(`${id}: stuck in ${got.body.status}`); break; }
                 await sleep(20);

@@ -3,7 +3,7 @@
  * again. And any bytes must survive encoding and decoding. */
 #include <stdlib.h>
 
-#include "base/hash.h"
+#include "base/base64.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -63,8 +63,9 @@ static inline void little_answer(struct little_request *request, const char *sta
 {
     char head[2048];
 
-    snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n",
-             status, body_len, headers);
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n", status, body_len,
+             headers);
     little_send(request, head, strlen(head));
     little_send(request, body, body_len);
 }

@@ -13,6 +13,7 @@
 #include "api/resource.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "blob/blob.h"
@@ -20,13 +21,15 @@
 #include "http/multipart.h"
 #include "store/store.h"
 
-#define FILES_FORM_BYTES (LIMIT_FILE_BYTES + (1u << 20)) /* a file of the largest size and its form */
+#define FILES_FORM_BYTES                                                                           \
+    (LIMIT_FILE_BYTES + (1u << 20)) /* a file of the largest size and its form */
 #define FILES_METADATA_BYTES (64u << 10)
 #define FILES_RECORD_BYTES (8u << 20) /* a page of records */
 #define FILES_PAGE 100
 #define FILES_TYPE_DEFAULT "application/octet-stream"
 
-/* ---- Upload ----------------------------------------------------------------------------------- */
+/* ---- Upload -----------------------------------------------------------------------------------
+ */
 
 static const struct multipart_part *find_part(const struct multipart_part *parts, int count,
                                               const char *name)
@@ -181,7 +184,8 @@ static void upload(struct http_call *call)
         problem_reply(call, &err);
 }
 
-/* ---- Get, delete, download -------------------------------------------------------------------- */
+/* ---- Get, delete, download --------------------------------------------------------------------
+ */
 
 /* The record, when it is the account's and has not expired; false: answered. */
 static bool find_file(struct http_call *call, const char *account, struct store_file *ret_file)
@@ -211,7 +215,7 @@ static void get(struct http_call *call)
         reply_file(call, 200, &file);
 }
 
-static void delete(struct http_call *call)
+static void delete (struct http_call *call)
 {
     struct store_write write = { .kind = STORE_FILE_DELETE, .account = http_account(call) };
     struct api *api = api_of(call);
@@ -229,7 +233,8 @@ static void delete(struct http_call *call)
         problem_reply_file_not_found(call);
         return;
     }
-    blob_remove(api->blobs, str_from(file.blob), NULL); /* else the disk keeps it; the API does not */
+    blob_remove(api->blobs, str_from(file.blob),
+                NULL); /* else the disk keeps it; the API does not */
     reply_empty(call);
 }
 
@@ -238,8 +243,8 @@ static bool signature_holds(struct http_call *call, const char *owner, const cha
                             const char *signature)
 {
     unsigned char code[HASH_SHA256_BYTES];
-    char *signed_text = arena_printf(http_arena(call), "%s %s %s", owner, http_param(call, "id"),
-                                     expiry);
+    char *signed_text =
+        arena_printf(http_arena(call), "%s %s %s", owner, http_param(call, "id"), expiry);
     struct buf given;
     bool holds;
 
@@ -247,9 +252,9 @@ static bool signature_holds(struct http_call *call, const char *owner, const cha
         return false;
     hash_hmac_sha256(str_from(api_of(call)->file_secret), str_from(signed_text), code);
     buf_init(&given, 256);
-    holds = base64_decode(str_from(signature), BASE64_STANDARD, &given) &&
-            str_equal_constant_time(buf_str(&given),
-                                    (struct str){ (const char *)code, sizeof(code) });
+    holds =
+        base64_decode(str_from(signature), BASE64_STANDARD, &given) &&
+        str_equal_constant_time(buf_str(&given), (struct str){ (const char *)code, sizeof(code) });
     buf_done(&given);
     return holds;
 }
@@ -263,8 +268,7 @@ static void download(struct http_call *call)
     int fd;
 
     if (!owner || !expiry || !signature || !str_to_int64(str_from(expiry), &expiry_s) ||
-        expiry_s <= clock_now_us() / 1000000 ||
-        !signature_holds(call, owner, expiry, signature)) {
+        expiry_s <= clock_now_us() / 1000000 || !signature_holds(call, owner, expiry, signature)) {
         problem_reply_file_not_found(call);
         return;
     }
@@ -278,7 +282,8 @@ static void download(struct http_call *call)
     http_reply_file(call, 200, FILES_TYPE_DEFAULT, fd, 0, size);
 }
 
-/* ---- List ------------------------------------------------------------------------------------- */
+/* ---- List -------------------------------------------------------------------------------------
+ */
 
 static void list(struct http_call *call)
 {

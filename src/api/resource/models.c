@@ -36,7 +36,8 @@ static int64_t run_count(struct http_call *call, const struct registry_model *mo
     return store_run_count(api_of(call)->store, model->full_name, &count, NULL) ? count : 0;
 }
 
-/* ---- The list --------------------------------------------------------------------------------- */
+/* ---- The list ---------------------------------------------------------------------------------
+ */
 
 struct entry { /* a model in the order asked for */
     const struct registry_model *model;
@@ -59,7 +60,8 @@ static int compare_entries(const void *left, const void *right)
     return strcmp(a->model->full_name, b->model->full_name);
 }
 
-/* Is a query parameter absent or one of two words? ret_second: is it the second? False: answered. */
+/* Is a query parameter absent or one of two words? ret_second: is it the second? False: answered.
+ */
 static bool read_choice(struct http_call *call, const char *name, const char *first,
                         const char *second, bool *ret_second)
 {
@@ -68,9 +70,9 @@ static bool read_choice(struct http_call *call, const char *name, const char *fi
     *ret_second = value && strcmp(value, second) == 0;
     if (!value || !*value || *ret_second || strcmp(value, first) == 0)
         return true;
-    problem_reply_detail(call, 400, "Bad request",
-                         arena_printf(http_arena(call), "%s must be \"%s\" or \"%s\"", name, first,
-                                      second));
+    problem_reply_detail(
+        call, 400, "Bad request",
+        arena_printf(http_arena(call), "%s must be \"%s\" or \"%s\"", name, first, second));
     return false;
 }
 
@@ -80,8 +82,7 @@ static struct entry *sorted_models(struct http_call *call, bool by_model, bool a
 {
     const struct registry *registry = api_of(call)->registry;
     int total = registry_model_count(registry), count = 0;
-    struct entry *entries =
-        arena_alloc(http_arena(call), ((size_t)total + 1) * sizeof(*entries));
+    struct entry *entries = arena_alloc(http_arena(call), ((size_t)total + 1) * sizeof(*entries));
 
     if (!entries)
         return NULL;
@@ -122,8 +123,7 @@ static void list(struct http_call *call)
     struct buf body;
 
     if (!page_cursor_read(call, &cursor) ||
-        !read_choice(call, "sort_by", "latest_version_created_at", "model_created_at",
-                     &by_model) ||
+        !read_choice(call, "sort_by", "latest_version_created_at", "model_created_at", &by_model) ||
         !read_choice(call, "sort_direction", "desc", "asc", &ascending))
         return;
     entries = sorted_models(call, by_model, ascending, &count);
@@ -150,7 +150,8 @@ static void list(struct http_call *call)
     reply_json(call, 200, &body);
 }
 
-/* ---- One model -------------------------------------------------------------------------------- */
+/* ---- One model --------------------------------------------------------------------------------
+ */
 
 static void get(struct http_call *call)
 {

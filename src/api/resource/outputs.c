@@ -15,7 +15,7 @@
 #include "base/hash.h"
 #include "blob/blob.h"
 
-#define OUTPUTS_CACHE_MAX_S 3600 /* as Replicate's delivery says; less when the link ends sooner */
+#define OUTPUTS_CACHE_MAX_S 3600 /* as Replicate's delivery says; a link may end sooner */
 #define OUTPUTS_ETAG_SIZE 35     /* 32 hex digits in quotes */
 
 struct output_file {
@@ -92,8 +92,7 @@ static enum range_kind parse_range(const char *header, int64_t size, int64_t *re
     struct str text = str_trim(str_from(header)), first_text, last_text;
     int64_t first, last = size - 1;
 
-    if (!str_starts(text, S("bytes=")) ||
-        !str_cut(str_skip(text, 6), '-', &first_text, &last_text))
+    if (!str_starts(text, S("bytes=")) || !str_cut(str_skip(text, 6), '-', &first_text, &last_text))
         return RANGE_NONE;
     if (first_text.len == 0) { /* the last n bytes */
         if (!str_to_int64(last_text, &last) || last < 0)

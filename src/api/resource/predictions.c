@@ -25,9 +25,11 @@
 #include "registry/validation.h"
 
 #define PREDICTIONS_RECORD_BYTES (256u << 20) /* one record, or a page of them, in memory */
-#define PREDICTIONS_WEB_DAYS 14               /* how far back the list filtered by source=web goes */
+#define PREDICTIONS_CANCEL_WAIT_MS 5000       /* a cancel's answer waits that long for the end */
+#define PREDICTIONS_WEB_DAYS 14 /* how far back the list filtered by source=web goes */
 
-/* ---- Create ----------------------------------------------------------------------------------- */
+/* ---- Create -----------------------------------------------------------------------------------
+ */
 
 struct creation { /* in the call's arena: gone once the call is answered */
     struct http_call *call;
@@ -68,12 +70,13 @@ static void created(void *context, const struct prediction *prediction, const st
         http_set_header(call, "Preference-Applied", creation->applied);
     set_location(call, prediction->id);
     str_copy(str_from(prediction->id), id, sizeof(id));
-    if (creation->wait_ms == 0 ||
-        !waits_add(api_of(call)->waits, api_of(call)->predict, call, id, creation->wait_ms))
+    if (creation->wait_ms == 0 || !waits_add(api_of(call)->waits, api_of(call)->predict, call, id,
+                                             WAITS_CREATE, creation->wait_ms))
         reply_prediction(call, creation->wait_ms ? 202 : 201, prediction);
 }
 
-/* Hand a checked request over. The call may be answered, and its memory gone, before this returns. */
+/* Hand a checked request over. The call may be answered, and its memory gone, before this returns.
+ */
 static void submit(struct http_call *call, const struct envelope_request *body,
                    const struct registry_version *version)
 {
@@ -164,42 +167,60 @@ static void create_by_model(struct http_call *call)
     envelope_request_done(&body);
 }
 
-/* ---- Get, cancel ------------------------------------------------------------------------------ */
+/* ---- Get, cancel ------------------------------------------------------------------------------
+ */
 
-typedef bool predictions_read(struct predict *predict, const char *account, const char *id,
-                              struct arena *arena, struct prediction *ret_prediction,
-                              struct err *err);
-
-static void reply_record(struct http_call *call, predictions_read *read)
+/* The id in the path, when it can be one; NULL: answered. */
+static const char *read_id(struct http_call *call)
 {
     const char *id = http_param(call, "id");
+
+    if (id_is_prediction(str_from(id)))
+        return id;
+    problem_reply_not_found(call);
+    return NULL;
+}
+
+static void get(struct http_call *call)
+{
+    const char *id = read_id(call);
     struct prediction prediction;
     struct arena arena;
     struct err err;
 
-    if (!id_is_prediction(str_from(id))) {
-        problem_reply_not_found(call);
+    if (!id)
         return;
-    }
     arena_init(&arena, PREDICTIONS_RECORD_BYTES);
-    if (read(api_of(call)->predict, http_account(call), id, &arena, &prediction, &err))
+    if (predict_get(api_of(call)->predict, http_account(call), id, &arena, &prediction, &err))
         reply_prediction(call, 200, &prediction);
     else
         problem_reply(call, &err);
     arena_done(&arena);
 }
 
-static void get(struct http_call *call)
-{
-    reply_record(call, predict_get);
-}
-
+/* A model needs a moment to stop; clients expect the answer to say canceled. */
 static void cancel(struct http_call *call)
 {
-    reply_record(call, predict_cancel);
+    struct api *api = api_of(call);
+    const char *id = read_id(call);
+    struct prediction prediction;
+    struct arena arena;
+    struct err err;
+
+    if (!id)
+        return;
+    arena_init(&arena, PREDICTIONS_RECORD_BYTES);
+    if (!predict_cancel(api->predict, http_account(call), id, &arena, &prediction, &err))
+        problem_reply(call, &err);
+    else if (prediction_status_is_terminal(prediction.status) ||
+             !waits_add(api->waits, api->predict, call, prediction.id, WAITS_CANCEL,
+                        PREDICTIONS_CANCEL_WAIT_MS))
+        reply_prediction(call, 200, &prediction);
+    arena_done(&arena);
 }
 
-/* ---- List ------------------------------------------------------------------------------------- */
+/* ---- List -------------------------------------------------------------------------------------
+ */
 
 static const char *const list_filters[] = { "created_after", "created_before", "source", NULL };
 

@@ -94,8 +94,7 @@ static void model_describe(const json_t *model)
     if (inputs == NULL)
         return;
     puts("inputs:");
-    json_object_foreach(inputs, name, property)
-        input_print(name, property);
+    json_object_foreach(inputs, name, property) input_print(name, property);
 }
 
 static int models_get(struct mimeo_client *client, const char *full_name, bool as_json)

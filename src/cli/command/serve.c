@@ -26,14 +26,20 @@ static const char *const log_levels[] = { "debug", "info", "warn", "error", "off
 
 #define DAY_S 86400
 
-#define TEXT(NAME, VALUE, FALLBACK, HELP)                                                        \
-    { .name = NAME, .type = OPTION_STRING, .value = VALUE, .fallback = FALLBACK, .help = HELP }
-#define NUMBER(NAME, VALUE, FALLBACK, MIN, MAX, HELP)                                            \
-    { .name = NAME, .type = OPTION_INTEGER, .value = VALUE, .fallback = FALLBACK, .min = MIN,    \
-      .max = MAX, .help = HELP }
-#define CHOICE(NAME, FALLBACK, CHOICES, HELP)                                                    \
-    { .name = NAME, .type = OPTION_CHOICE, .value = "WHICH", .fallback = FALLBACK,               \
-      .choices = CHOICES, .help = HELP }
+#define TEXT(NAME, VALUE, FALLBACK, HELP)                                                          \
+    {                                                                                              \
+        .name = NAME, .type = OPTION_STRING, .value = VALUE, .fallback = FALLBACK, .help = HELP    \
+    }
+#define NUMBER(NAME, VALUE, FALLBACK, MIN, MAX, HELP)                                              \
+    {                                                                                              \
+        .name = NAME, .type = OPTION_INTEGER, .value = VALUE, .fallback = FALLBACK, .min = MIN,    \
+        .max = MAX, .help = HELP                                                                   \
+    }
+#define CHOICE(NAME, FALLBACK, CHOICES, HELP)                                                      \
+    {                                                                                              \
+        .name = NAME, .type = OPTION_CHOICE, .value = "WHICH", .fallback = FALLBACK,               \
+        .choices = CHOICES, .help = HELP                                                           \
+    }
 
 static const struct option_row serve_options[] = {
     TEXT("config", "FILE", NULL, "Read options from this YAML file (`listen: ...`)."),

@@ -31,6 +31,8 @@ CREATE TABLE predictions (
 CREATE UNIQUE INDEX predictions_id ON predictions (substr(id, 14) || substr(id, 1, 13));
 CREATE INDEX predictions_page ON predictions (account, created_us, id);
 CREATE INDEX predictions_unfinished ON predictions (created_us) WHERE status < 2;
+CREATE INDEX predictions_removable ON predictions (completed_us)
+    WHERE status >= 2 AND data_removed = 0 AND source = 'api';
 
 -- Predictions ever created, per model.
 CREATE TABLE model_runs (

@@ -19,9 +19,9 @@
 static void headers_are_read(void **state)
 {
     static const char *const rows[][2] = {
-        { "Bearer r8_x", "r8_x" },  { "Token r8_x", "r8_x" }, { "bEARER   r8_x ", "r8_x" },
-        { "Basic r8_x", "" },       { "r8_x", "" },           { "", "" },
-        { "Bearer", "" },           { "Bearer ", "" },        { NULL, "" },
+        { "Bearer r8_x", "r8_x" }, { "Token r8_x", "r8_x" }, { "bEARER   r8_x ", "r8_x" },
+        { "Basic r8_x", "" },      { "r8_x", "" },           { "", "" },
+        { "Bearer", "" },          { "Bearer ", "" },        { NULL, "" },
     };
 
     (void)state;
@@ -32,8 +32,9 @@ static void headers_are_read(void **state)
 static void a_revoked_token_ends_within_a_second(void **state)
 {
     char folder[] = "/tmp/mimeo-auth-XXXXXX", location[64];
-    struct store_token token = { .id = "0123456789abcdef", .name = "", .account = "acme",
-                                 .prefix = "r8_a", .created_us = 1 };
+    struct store_token token = {
+        .id = "0123456789abcdef", .name = "", .account = "acme", .prefix = "r8_a", .created_us = 1
+    };
     struct store_write insert = { .kind = STORE_TOKEN_INSERT, .token = &token };
     struct store_write revoke = { .kind = STORE_TOKEN_REVOKE, .id = token.id };
     struct store *store;

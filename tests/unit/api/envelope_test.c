@@ -81,8 +81,8 @@ static void errors_have_the_captured_bytes(void **state)
 
 static void no_json_is_an_error_of_its_own(void **state)
 {
-    static const char *const bodies[] = { "", "{", "{\"input\":{}}x", "\xff", "nul",
-                                          "{\"a\":1,\"a\":2}" };
+    static const char *const bodies[] = { "",     "{",   "{\"input\":{}}x",
+                                          "\xff", "nul", "{\"a\":1,\"a\":2}" };
     struct envelope *envelope;
 
     (void)state;
@@ -94,8 +94,8 @@ static void no_json_is_an_error_of_its_own(void **state)
         struct err err = { 0 };
 
         arena_init(&arena, 1 << 20);
-        assert_false(envelope_parse(envelope, str_from(bodies[i]), true, &arena, &request, &errors,
-                                    &err));
+        assert_false(
+            envelope_parse(envelope, str_from(bodies[i]), true, &arena, &request, &errors, &err));
         assert_null(errors);
         assert_int_equal(err.kind, ERR_INVALID);
         arena_done(&arena);

@@ -12,6 +12,7 @@
 #include "api/api_private.h"
 #include "api/page.h"
 #include "api/render.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "blob/blob.h"
@@ -158,6 +159,27 @@ static void files_become_links_or_data(void **state)
                            "{\"k\":\"data:image/png;base64,aGVsbG8=\"}]"));
 }
 
+static void links_end_when_their_lifetime_is_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct prediction prediction = example();
+    char output[256], ref[BLOB_REF_MAX];
+    int64_t now_s = clock_now_us() / 1000000;
+    struct str link;
+    ptrdiff_t at;
+
+    snprintf(output, sizeof(output), "\"blob:%s\"", fixture->ref);
+    prediction.output = str_from(output);
+    link = str_from(render(fixture, &prediction, false, false));
+    at = str_find(link, S("/outputs/"));
+    assert_true(at > 0);
+    link = str_skip(link, (size_t)at);
+    link.len = (size_t)str_find(link, S("\""));
+    assert_true(blob_check_link(fixture->api.blobs, link, now_s, ref));
+    assert_string_equal(ref, fixture->ref);
+    assert_false(blob_check_link(fixture->api.blobs, link, now_s + 3602, ref));
+}
+
 static void text_that_only_looks_like_a_file_stays(void **state)
 {
     struct prediction prediction = example();
@@ -194,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_running_prediction_looks_not_begun_after_a_wait, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(files_become_links_or_data, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(links_end_when_their_lifetime_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(text_that_only_looks_like_a_file_stays, set_up, tear_down),
         cmocka_unit_test(cursors_read_back),
     };

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "base/hash.h"
+#include "base/base64.h"
 #include "base/id.h"
 
 /* Crockford base32, lower case, to bytes. */

@@ -102,7 +102,8 @@ static void errors_carry_the_servers_words(void **state)
     json_t *value = NULL;
 
     (void)state;
-    reply("401 Unauthorized", "{\"title\":\"Unauthenticated\",\"detail\":\"no token\",\"status\":401}");
+    reply("401 Unauthorized",
+          "{\"title\":\"Unauthenticated\",\"detail\":\"no token\",\"status\":401}");
     assert_false(mimeo_account_get(client, &value, &error));
     assert_int_equal(error.status, 401);
     assert_string_equal(error.detail, "no token");

@@ -28,6 +28,7 @@ static void exactly_the_legal_moves_are_allowed(void **state)
 static void no_state_beyond_the_last_is_reachable(void **state)
 {
     (void)state;
+    assert_false(prediction_may_move(PREDICTION_STARTING, PREDICTION_STATUS_COUNT));
     assert_false(prediction_may_move(PREDICTION_PROCESSING, PREDICTION_STATUS_COUNT));
     assert_false(prediction_may_move(PREDICTION_STATUS_COUNT, PREDICTION_STARTING));
 }

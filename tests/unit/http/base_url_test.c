@@ -48,11 +48,12 @@ static void proxies_are_trusted_by_network(void **state)
 
 static void only_hosts_pass_as_hosts(void **state)
 {
-    static const char *const good[] = { "a", "a.b:8080", "127.0.0.1:1", "[::1]", "[fe80::1]:8080",
-                                        "my_host-2.local" };
-    static const char *const bad[] = { "", ":80", "a b", "a/b", "a@b", "a\"b", "a<b>", "a:b", "a:1:2",
-                                       "[::1", "[]", "[::1]x", "a:99999", "a:-1", "a?b", "a#b", "a\\b",
-                                       "a\r\nb", "a,b", "[a\"]:1" };
+    static const char *const good[] = { "a",     "a.b:8080",       "127.0.0.1:1",
+                                        "[::1]", "[fe80::1]:8080", "my_host-2.local" };
+    static const char *const bad[] = { "",     ":80",    "a b",     "a/b",   "a@b",
+                                       "a\"b", "a<b>",   "a:b",     "a:1:2", "[::1",
+                                       "[]",   "[::1]x", "a:99999", "a:-1",  "a?b",
+                                       "a#b",  "a\\b",   "a\r\nb",  "a,b",   "[a\"]:1" };
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(base_url_host_is_valid(str_from(good[i])));
@@ -72,13 +73,17 @@ static void base_urls_follow_the_trusted(void **state)
         { { "h:1", NULL, NULL, NULL, false, "" }, false, NULL, "http://h:1" },
         { { "h:1", NULL, NULL, NULL, false, "/replicate" }, true, NULL, "https://h:1/replicate" },
         { { "h", "https", "evil", "/p", false, "" }, false, NULL, "http://h" },
-        { { "h", "https", "real.example", "/p/", true, "/r" }, false, NULL,
+        { { "h", "https", "real.example", "/p/", true, "/r" },
+          false,
+          NULL,
           "https://real.example/p/r" },
         { { "h", "http, HTTPS", "evil, real", NULL, true, "" }, false, NULL, "https://real" },
         { { "h", "gopher", "a b", "/../x", true, "" }, false, NULL, "http://h" },
         { { "h\"><script>", NULL, NULL, NULL, false, "" }, false, NULL, "http://localhost:7" },
         { { NULL, NULL, NULL, NULL, false, "" }, false, NULL, "http://localhost:7" },
-        { { "h", "http", "x", "/p", true, "/r" }, false, "https://pub.example/m/",
+        { { "h", "http", "x", "/p", true, "/r" },
+          false,
+          "https://pub.example/m/",
           "https://pub.example/m/r" },
     };
     (void)state;

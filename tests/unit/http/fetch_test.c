@@ -43,15 +43,16 @@ static void *run_script(void *context)
         if (fd < 0)
             break;
         while (len < sizeof script.requests[i] - 1 && !strstr(script.requests[i], "\r\n\r\n")) {
-            ssize_t got = recv(fd, script.requests[i] + len,
-                               sizeof script.requests[i] - 1 - len, 0);
+            ssize_t got =
+                recv(fd, script.requests[i] + len, sizeof script.requests[i] - 1 - len, 0);
             if (got <= 0)
                 break;
             len += (size_t)got;
         }
         send(fd, script.answers[i], strlen(script.answers[i]), MSG_NOSIGNAL);
         nanosleep(&(struct timespec){ .tv_sec = script.hold_ms / 1000,
-                                      .tv_nsec = script.hold_ms % 1000 * 1000000L }, NULL);
+                                      .tv_nsec = script.hold_ms % 1000 * 1000000L },
+                  NULL);
         close(fd);
     }
     return NULL;
@@ -121,28 +122,66 @@ static bool only_first_host(const unsigned char *address, int len)
     return len == 4 && memcmp(address, "\x7f\0\0\1", 4) == 0;
 }
 
-#define OK(len, body) "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\nContent-Type: image/png\r\n\r\n" body
+#define OK(len, body)                                                                              \
+    "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\nContent-Type: image/png\r\n\r\n" body
 
 /* ---- Tests -------------------------------------------------------------------------------- */
 
 static void private_addresses_are_not_public(void **state)
 {
     static const char *const closed[] = {
-        "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1",
-        "127.255.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.2.1",
-        "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.7", "224.0.0.1",
-        "239.1.1.1", "240.0.0.1", "255.255.255.255", "192.88.99.1",
-        "::", "::1", "::7f00:1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
-        "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::1",
-        "fe80::1", "fec0::1", "fc00::1", "fd00:ec2::254", "fd12:3456::1", "ff02::1", "100::1",
-        "2001::1", "2001:db8::1", "2001:10::1", "3fff::1", "5f00::1",
+        "0.0.0.0",
+        "0.1.2.3",
+        "10.0.0.1",
+        "100.64.0.1",
+        "100.127.255.255",
+        "127.0.0.1",
+        "127.255.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.1",
+        "192.0.2.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "198.51.100.7",
+        "203.0.113.7",
+        "224.0.0.1",
+        "239.1.1.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "192.88.99.1",
+        "::",
+        "::1",
+        "::7f00:1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+        "2002:a00:1::1",
+        "fe80::1",
+        "fec0::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fd12:3456::1",
+        "ff02::1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2001:10::1",
+        "3fff::1",
+        "5f00::1",
         "2606:4700::5efe:a00:1",
     };
     static const char *const open_to_all[] = {
-        "1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1",
-        "192.167.0.1", "198.17.0.1", "198.20.0.1", "223.255.255.255", "::ffff:8.8.8.8",
-        "64:ff9b::808:808", "2002:808:808::1", "2606:4700::1111", "2a00:1450:4001::1",
-        "2001:4860:4860::8888",
+        "1.1.1.1",         "8.8.8.8",         "100.63.255.255",    "100.128.0.1",
+        "172.15.0.1",      "172.32.0.1",      "192.167.0.1",       "198.17.0.1",
+        "198.20.0.1",      "223.255.255.255", "::ffff:8.8.8.8",    "64:ff9b::808:808",
+        "2002:808:808::1", "2606:4700::1111", "2a00:1450:4001::1", "2001:4860:4860::8888",
     };
     unsigned char address[16];
     (void)state;
@@ -205,19 +244,22 @@ static void urls_to_private_hosts_are_refused(void **state)
 
 static void a_file_arrives_through_redirects(void **state)
 {
-    char other[128], other_url[160];
+    char other[80], other_url[160];
     struct fetch_result result;
     struct err err;
-    const char *answers[] = { "HTTP/1.1 302 Found\r\nLocation: /b?x#f\r\nContent-Length: 3\r\n\r\nabc",
-                              other_url, OK("5", "hello") };
+    const char *answers[] = {
+        "HTTP/1.1 302 Found\r\nLocation: /b?x#f\r\nContent-Length: 3\r\n\r\nabc", other_url,
+        OK("5", "hello")
+    };
     (void)state;
     unlink(path);
     script_start(3, answers, 0);
     snprintf(other, sizeof other, "http://127.0.0.2:%d/dir/..a%%20b.png", script.port);
     snprintf(other_url, sizeof other_url,
              "HTTP/1.1 307 T\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", other);
-    struct fetch_options options = { .bytes_max = 5, .redirects_max = 2, .timeout_ms = 5000,
-                                     .authorization = "Bearer secret" };
+    struct fetch_options options = {
+        .bytes_max = 5, .redirects_max = 2, .timeout_ms = 5000, .authorization = "Bearer secret"
+    };
     assert_int_equal(fetch("127.0.0.1", "/a", options, NULL, &result, &err), ERR_NONE);
     script_stop();
     assert_true(file_is("hello"));
@@ -248,15 +290,18 @@ static void redirects_end(void **state)
     script_stop();
     assert_true(file_is(NULL));
     script_start(1, to_private, 0);
-    snprintf(away, sizeof away, "HTTP/1.1 302 F\r\nLocation: http://127.0.0.2:%d/\r\n"
-             "Content-Length: 0\r\n\r\n", script.port);
+    snprintf(away, sizeof away,
+             "HTTP/1.1 302 F\r\nLocation: http://127.0.0.2:%d/\r\n"
+             "Content-Length: 0\r\n\r\n",
+             script.port);
     assert_int_equal(fetch("127.0.0.1", "/a", options, only_first_host, &result, &err),
                      ERR_FORBIDDEN);
     script_stop();
     assert_null(strstr(err.detail, "127.0.0.1"));
     assert_true(file_is(NULL));
     script_start(1, to_file, 0);
-    assert_int_equal(fetch("127.0.0.1", "/a", options, only_first_host, &result, &err), ERR_INVALID);
+    assert_int_equal(fetch("127.0.0.1", "/a", options, only_first_host, &result, &err),
+                     ERR_INVALID);
     script_stop();
     assert_true(file_is(NULL));
 }
@@ -358,29 +403,54 @@ static void a_partial_file_is_continued_or_started_again(void **state)
         const char *want;
         enum err_kind kind;
     } cases[] = {
-        { "abc", 3, { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nde" },
-          "abcde", ERR_NONE },
+        { "abc",
+          3,
+          { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nde" },
+          "abcde",
+          ERR_NONE },
         { "abc", 3, { OK("5", "vwxyz") }, "vwxyz", ERR_NONE },
-        { "abc", 3, { "HTTP/1.1 206 P\r\nContent-Range: bytes 0-4/5\r\nContent-Length: 5\r\n\r\nvwxyz",
-                      OK("5", "vwxyz") }, "vwxyz", ERR_NONE },
-        { "abcde", 5, { "HTTP/1.1 416 R\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n" },
-          "abcde", ERR_NONE },
-        { "abcde", 5, { "HTTP/1.1 416 R\r\nContent-Range: bytes */4\r\nContent-Length: 0\r\n\r\n",
-                        OK("4", "wxyz") }, "wxyz", ERR_NONE },
-        { "abcXX", 3, { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nde" },
-          "abcde", ERR_NONE },
+        { "abc",
+          3,
+          { "HTTP/1.1 206 P\r\nContent-Range: bytes 0-4/5\r\nContent-Length: 5\r\n\r\nvwxyz",
+            OK("5", "vwxyz") },
+          "vwxyz",
+          ERR_NONE },
+        { "abcde",
+          5,
+          { "HTTP/1.1 416 R\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n" },
+          "abcde",
+          ERR_NONE },
+        { "abcde",
+          5,
+          { "HTTP/1.1 416 R\r\nContent-Range: bytes */4\r\nContent-Length: 0\r\n\r\n",
+            OK("4", "wxyz") },
+          "wxyz",
+          ERR_NONE },
+        { "abcXX",
+          3,
+          { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nde" },
+          "abcde",
+          ERR_NONE },
         { "ab", 3, { OK("5", "vwxyz") }, "vwxyz", ERR_NONE },
-        { "abc", 3, { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nd" },
-          "abcd", ERR_UNAVAILABLE },
-        { "abc", 3, { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-9/10\r\nContent-Length: 7\r\n\r\n"
-                      "1234567" }, "abc", ERR_TOO_LARGE },
+        { "abc",
+          3,
+          { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-4/5\r\nContent-Length: 2\r\n\r\nd" },
+          "abcd",
+          ERR_UNAVAILABLE },
+        { "abc",
+          3,
+          { "HTTP/1.1 206 P\r\nContent-Range: bytes 3-9/10\r\nContent-Length: 7\r\n\r\n"
+            "1234567" },
+          "abc",
+          ERR_TOO_LARGE },
         { "abc", 3, { "HTTP/1.1 503 P\r\nContent-Length: 0\r\n\r\n" }, "abc", ERR_UNAVAILABLE },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fetch_result result;
         struct err err;
-        struct fetch_options options = { .bytes_max = 8, .timeout_ms = 5000,
+        struct fetch_options options = { .bytes_max = 8,
+                                         .timeout_ms = 5000,
                                          .resume_from = cases[i].from };
         make_file(cases[i].have);
         script_start(cases[i].answers[1] ? 2 : 1, cases[i].answers, 0);

@@ -48,11 +48,12 @@ static void small_differences_between_clients_are_accepted(void **state)
     struct multipart_part *parts;
     int count;
     (void)state;
-    assert_true(parse(&arena, "Multipart/Form-Data; charset=utf-8; boundary=\"X\"",
-                      S("preamble\r\n--X \r\ncontent-disposition:form-data;name=a\r\n\r\n\r\n"
-                        "--X\r\nContent-Disposition: form-data; name=\"b\"; filename*=UTF-8''na%C3%AFve.txt"
-                        "; filename=\"x\"\r\n\r\n\r\n--X--epilogue"),
-                      &parts, &count));
+    assert_true(
+        parse(&arena, "Multipart/Form-Data; charset=utf-8; boundary=\"X\"",
+              S("preamble\r\n--X \r\ncontent-disposition:form-data;name=a\r\n\r\n\r\n"
+                "--X\r\nContent-Disposition: form-data; name=\"b\"; filename*=UTF-8''na%C3%AFve.txt"
+                "; filename=\"x\"\r\n\r\n\r\n--X--epilogue"),
+              &parts, &count));
     assert_int_equal(count, 2);
     assert_string_equal(parts[0].name, "a");
     assert_null(parts[0].file_name);
@@ -62,16 +63,20 @@ static void small_differences_between_clients_are_accepted(void **state)
     assert_true(parse(&arena, TYPE, S("--X--"), &parts, &count));
     assert_int_equal(count, 0);
     arena_done(&arena);
-    assert_true(parse(&arena, TYPE,
-                      S("--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"C:\\dir\\a.png\""
-                        "\r\n\r\n\0\1\2\r\n--X--"),
-                      &parts, &count));
+    assert_true(
+        parse(&arena, TYPE,
+              S("--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"C:\\dir\\a.png\""
+                "\r\n\r\n\0\1\2\r\n--X--"),
+              &parts, &count));
     assert_string_equal(parts[0].file_name, "C:\\dir\\a.png");
     assert_true(str_equal(parts[0].body, S("\0\1\2")));
     arena_done(&arena);
 }
 
-#define BODY(literal) { literal, sizeof(literal) - 1 }
+#define BODY(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 static void broken_forms_are_refused(void **state)
 {
@@ -117,8 +122,8 @@ static void too_many_parts_are_refused(void **state)
     memcpy(body + sizeof body - 5, "--X--", 5);
     assert_false(parse(&arena, TYPE, (struct str){ body, sizeof body }, &parts, &count));
     arena_done(&arena);
-    assert_true(parse(&arena, TYPE, (struct str){ body + sizeof part - 1,
-                                                  sizeof body - (sizeof part - 1) },
+    assert_true(parse(&arena, TYPE,
+                      (struct str){ body + sizeof part - 1, sizeof body - (sizeof part - 1) },
                       &parts, &count));
     assert_int_equal(count, MULTIPART_PARTS_MAX);
     arena_done(&arena);

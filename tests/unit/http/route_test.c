@@ -68,8 +68,10 @@ static const struct route_case cases[] = {
     { "GET", "/v1/a%zz", ROUTE_BAD_PATH, NULL, NULL, NULL, NULL },
     { "GET", "/v1/a%4", ROUTE_BAD_PATH, NULL, NULL, NULL, NULL },
     { "GET", "*", ROUTE_FOUND, "/", "", NULL, NULL },
-    { "GET", "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/27/28/29/30/31/"
-             "32/33/34", ROUTE_NOT_FOUND, NULL, NULL, NULL, NULL },
+    { "GET",
+      "/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/27/28/29/30/31/"
+      "32/33/34",
+      ROUTE_NOT_FOUND, NULL, NULL, NULL, NULL },
 };
 
 static void paths_find_the_most_specific_route(void **state)

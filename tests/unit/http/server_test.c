@@ -303,9 +303,10 @@ static void tokens_are_asked_for(void **state)
     (void)state;
     assert_has(ask(server, "POST /v1/private HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"),
                "HTTP/1.1 401 ");
-    const char *answer = ask(server, "POST /v1/private HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "
-                                     "good\r\nContent-Type: application/json\r\nContent-Length: 0"
-                                     "\r\n\r\n");
+    const char *answer =
+        ask(server, "POST /v1/private HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer "
+                    "good\r\nContent-Type: application/json\r\nContent-Length: 0"
+                    "\r\n\r\n");
     assert_has(answer, "HTTP/1.1 200 ");
     assert_has(answer, "X-Account: acme");
 }
@@ -327,8 +328,9 @@ static void many_requests_share_a_connection(void **state)
         assert_has(answer.ptr, want[i]);
     }
     /* One byte at a time. */
-    const char *slow = "POST /v1/echo/s HTTP/1.1\r\nHost: h\r\nX-Test: t\r\nContent-Length: 3\r\n\r\n"
-                       "abc";
+    const char *slow =
+        "POST /v1/echo/s HTTP/1.1\r\nHost: h\r\nX-Test: t\r\nContent-Length: 3\r\n\r\n"
+        "abc";
     for (; *slow; slow++) {
         assert_true(put(fd, slow, 1));
         nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
@@ -336,8 +338,9 @@ static void many_requests_share_a_connection(void **state)
     assert_true(take_answer(fd, false, &answer));
     assert_has(answer.ptr, "POST id=s q=- x=t body=3:abc");
     /* Chunked, and HTTP/1.1 close. */
-    assert_true(puts_text(fd, "POST /v1/echo/c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
-                              "Connection: close\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\n\r\n"));
+    assert_true(puts_text(fd,
+                          "POST /v1/echo/c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                          "Connection: close\r\n\r\n2\r\nab\r\n3;x=y\r\ncde\r\n0\r\n\r\n"));
     assert_true(take_answer(fd, false, &answer));
     assert_has(answer.ptr, "body=5:abcde");
     assert_true(at_end(fd));
@@ -438,11 +441,11 @@ static void smuggling_and_injection_fail(void **state)
 static void trusted_proxies_are_believed(void **state)
 {
     (void)state;
-    struct http_server *behind = start_with((struct http_server_options){
-        .trusted_proxies = "127.0.0.0/8" });
-    const char *answer =
-        ask(behind, "GET /replicate/v1/echo/x HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: api.example\r\n"
-                    "X-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /gw\r\n\r\n");
+    struct http_server *behind =
+        start_with((struct http_server_options){ .trusted_proxies = "127.0.0.0/8" });
+    const char *answer = ask(
+        behind, "GET /replicate/v1/echo/x HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: api.example\r\n"
+                "X-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /gw\r\n\r\n");
     assert_has(answer, "base=https://api.example/gw/replicate tls");
     http_server_stop(behind, 1000);
     behind = start_with((struct http_server_options){ .public_url = "https://p.example/" });
@@ -458,7 +461,9 @@ static void clients_that_go_away_harm_nothing(void **state)
         "POST /v1/later?ms=2 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
         "POST /v1/later-worker?ms=2 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
         "POST /v1/sum HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\nabc",
-        "POST /v1/echo/x HTTP/1.1\r\nHo", "\r\n", "",
+        "POST /v1/echo/x HTTP/1.1\r\nHo",
+        "\r\n",
+        "",
         "POST /v1/nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 2000\r\n\r\nabc",
     };
     for (int i = 0; i < 70; i++) {
@@ -525,7 +530,8 @@ static void stopping_drains_and_then_lets_go(void **state)
     buf_init(&answer, 1 << 16);
     struct http_server *other = start_with((struct http_server_options){ 0 });
     int quick = dial(other), idle = dial(other);
-    assert_true(puts_text(quick, "POST /v1/later?ms=3 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"));
+    assert_true(
+        puts_text(quick, "POST /v1/later?ms=3 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"));
     nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
     http_server_stop(other, 3000);
     assert_true(take_answer(quick, false, &answer));
@@ -537,7 +543,8 @@ static void stopping_drains_and_then_lets_go(void **state)
     /* An answer that comes only after the server is gone finds its call still there. */
     other = start_with((struct http_server_options){ 0 });
     int slow = dial(other);
-    assert_true(puts_text(slow, "POST /v1/later?ms=5 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"));
+    assert_true(
+        puts_text(slow, "POST /v1/later?ms=5 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}"));
     nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
     int64_t start = clock_monotonic_us();
     http_server_stop(other, 50);

@@ -99,7 +99,9 @@ static size_t keep(char *bytes, size_t size, size_t count, void *context)
 
 static void https_works_and_is_in_the_links(void **state)
 {
-    struct http_server_options options = { .listen = "127.0.0.1:0", .tables = tables, .workers = 1,
+    struct http_server_options options = { .listen = "127.0.0.1:0",
+                                           .tables = tables,
+                                           .workers = 1,
                                            .connections_max = 20,
                                            .tls_certificate_path = certificate_path,
                                            .tls_key_path = key_path };
@@ -143,7 +145,8 @@ static void files_that_will_not_do_are_named(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct http_server_options options = { .listen = "127.0.0.1:0", .tables = tables,
+        struct http_server_options options = { .listen = "127.0.0.1:0",
+                                               .tables = tables,
                                                .tls_certificate_path = cases[i].certificate,
                                                .tls_key_path = cases[i].key };
         struct http_server *server = NULL;

@@ -76,8 +76,9 @@ static void every_kind_of_file_gives_the_same_picture(void **state)
     static const struct {
         const char *name;
         int tolerance;
-    } files[] = { { "a.jpg", 12 },  { "a.webp", 24 }, { "a.gif", 24 },
-                  { "a.avif", 24 }, { "a.png", 0 },   { "a.heic", 24 } };
+    } files[] = {
+        { "a.jpg", 12 }, { "a.webp", 24 }, { "a.gif", 24 }, { "a.avif", 24 }, { "a.png", 0 }
+    };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char path[SAMPLE_PATH_BYTES];
         sample_path(files[i].name, path);
@@ -87,13 +88,26 @@ static void every_kind_of_file_gives_the_same_picture(void **state)
         if (!written) { /* a machine without that encoder */
             print_message("cannot write %s: %s", files[i].name, vips_error_buffer());
             vips_error_clear();
-            assert_non_null(strstr("a.avif a.heic", files[i].name));
+            assert_string_equal(files[i].name, "a.avif");
             continue;
         }
         struct image image = opened(path);
         assert_is_photo(&image, files[i].tolerance, false);
         image_done(&image);
     }
+}
+
+static void heic_is_read(void **state)
+{
+    (void)state;
+    /* Made once: its encoder, x265, leaks, and not every machine has it. */
+    struct image image = opened("tests/unit/image/tiny.heic");
+    int rgba[4];
+    pixel(&image, 0, 0, rgba);
+    assert_int_equal(image.width, 9);
+    assert_int_equal(image.height, 12);
+    assert_in_range(rgba[0], 200, 255);
+    image_done(&image);
 }
 
 static void gray_palette_wide_and_cmyk_become_rgb(void **state)
@@ -289,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(photo_is_read_as_opaque_rgba),
         cmocka_unit_test(every_kind_of_file_gives_the_same_picture),
+        cmocka_unit_test(heic_is_read),
         cmocka_unit_test(gray_palette_wide_and_cmyk_become_rgb),
         cmocka_unit_test(alpha_is_kept_as_it_is),
         cmocka_unit_test(orientation_is_applied),

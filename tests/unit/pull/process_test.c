@@ -76,8 +76,9 @@ static void output_may_go_to_a_file(void **state)
 {
     char path[] = "/tmp/process-test-XXXXXX";
     const char *argv[] = { "sh", "-c", "head -c 5000 /dev/zero", NULL };
-    struct process_options options = { .argv = argv, .timeout_ms = 10000, .output_path = path,
-                                       .output_path_max = 6000 };
+    struct process_options options = {
+        .argv = argv, .timeout_ms = 10000, .output_path = path, .output_path_max = 6000
+    };
 
     (void)state;
     close(mkstemp(path));

@@ -58,15 +58,16 @@ static void hub_answer(void *context, struct little_request *request)
         little_answer(request, "404 Not Found", "", "none", 4);
     } else if (hub_cut_after > 0) {
         char head[256];
-        snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", WEIGHTS_BYTES);
+        snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
+                 WEIGHTS_BYTES);
         little_send(request, head, strlen(head));
         little_send(request, weights, (size_t)hub_cut_after);
     } else if (hub_wrong) {
         static char other[WEIGHTS_BYTES];
         little_answer(request, "200 OK", "", other, sizeof(other));
     } else {
-        little_answer(request, from > 0 ? "206 Partial Content" : "200 OK", headers,
-                      weights + from, WEIGHTS_BYTES - from);
+        little_answer(request, from > 0 ? "206 Partial Content" : "200 OK", headers, weights + from,
+                      WEIGHTS_BYTES - from);
     }
 }
 
@@ -92,8 +93,9 @@ static void sha256_of(const char *bytes, size_t len, char ret_hex[65])
 static void package_make(bool spoil)
 {
     char path[PATH_BYTES], hex[65], index[4096];
-    int len = snprintf(index, sizeof(index), "{\"/models/other\":{\"chunks\":[],\"size\":0},"
-                                             "\"/models/medium\":{\"size\":%d,\"chunks\":[",
+    int len = snprintf(index, sizeof(index),
+                       "{\"/models/other\":{\"chunks\":[],\"size\":0},"
+                       "\"/models/medium\":{\"size\":%d,\"chunks\":[",
                        WEIGHTS_BYTES);
 
     snprintf(path, sizeof(path), "%s/package/dist", folder);
@@ -124,8 +126,8 @@ static void package_make(bool spoil)
 static void npm_make(const char *body)
 {
     char script[1024];
-    int len = snprintf(script, sizeof(script), "#!/bin/sh\necho x >> %s/npm-calls\n%s\n", folder,
-                       body);
+    int len =
+        snprintf(script, sizeof(script), "#!/bin/sh\necho x >> %s/npm-calls\n%s\n", folder, body);
 
     write_file(npm_program, script, (size_t)len, 0755);
 }
@@ -182,10 +184,12 @@ static void on_note(void *context, const char *line)
     snprintf(notes + len, sizeof(notes) - len, "%s\n", line);
 }
 
-#define NPM "{s:s,s:s,s:s,s:i,s:s}", "source", "npm:@imgly/data@1.0.0", "resource", "/models/medium", \
-            "file", "isnet.onnx", "size", WEIGHTS_BYTES, "sha256", weights_sha256
-#define HUB "{s:s,s:s,s:s,s:i,s:s}", "source", "hf:briaai/RMBG-1.4", "path", "model.safetensors", \
-            "file", "rmbg.safetensors", "size", WEIGHTS_BYTES, "sha256", weights_sha256
+#define NPM                                                                                        \
+    "{s:s,s:s,s:s,s:i,s:s}", "source", "npm:@imgly/data@1.0.0", "resource", "/models/medium",      \
+        "file", "isnet.onnx", "size", WEIGHTS_BYTES, "sha256", weights_sha256
+#define HUB                                                                                        \
+    "{s:s,s:s,s:s,s:i,s:s}", "source", "hf:briaai/RMBG-1.4", "path", "model.safetensors", "file",  \
+        "rmbg.safetensors", "size", WEIGHTS_BYTES, "sha256", weights_sha256
 
 static json_t *manifest_of(json_t *first, json_t *second)
 {

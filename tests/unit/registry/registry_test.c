@@ -118,11 +118,10 @@ static void documents_have_cogs_form(void **state)
     assert_ptr_equal(model->versions[0].model, model);
     schemas = json_object_get(json_object_get(model->versions[0].openapi_schema, "components"),
                               "schemas");
-    for (const char *const *name = (const char *const[]){ "Input", "Output", "Status",
-                                                          "WebhookEvent", "ValidationError",
-                                                          "PredictionRequest",
-                                                          "PredictionResponse",
-                                                          "HTTPValidationError", NULL };
+    for (const char *const *name =
+             (const char *const[]){ "Input", "Output", "Status", "WebhookEvent", "ValidationError",
+                                    "PredictionRequest", "PredictionResponse",
+                                    "HTTPValidationError", NULL };
          *name; name++)
         assert_non_null(json_object_get(schemas, *name));
     size = json_object_get(json_object_get(json_object_get(schemas, "Input"), "properties"),
@@ -144,9 +143,10 @@ static void a_model_without_runner_is_listed_still(void **state)
     struct fixture *fixture = *state;
     const struct registry_model *model;
 
-    put(fixture, "other.yaml", "owner: acme\nname: other\nmodel: nobody\nversions:\n  - id: "
-                               "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd\n"
-                               "    created_at: 2026-01-01T00:00:00Z\n");
+    put(fixture, "other.yaml",
+        "owner: acme\nname: other\nmodel: nobody\nversions:\n  - id: "
+        "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd\n"
+        "    created_at: 2026-01-01T00:00:00Z\n");
     assert_true(reopen(fixture, NULL));
     model = registry_model_find(fixture->registry, S("acme"), S("other"));
     assert_non_null(model);

@@ -71,8 +71,9 @@ static void envelope_errors_name_the_whole_path(void **state)
           "{\"input\":{},\"model\":1}", "", true,
           "required||version is required\n"
           "additional_property_not_allowed||Additional property model is not allowed\n");
-    check("{\"properties\":{\"f\":{\"items\":{\"enum\":[\"start\"]}}}}", "{\"f\":[\"start\",\"x\"]}",
-          "", true, "enum|f.1|f.1 must be one of the following: \"start\"\n");
+    check("{\"properties\":{\"f\":{\"items\":{\"enum\":[\"start\"]}}}}",
+          "{\"f\":[\"start\",\"x\"]}", "", true,
+          "enum|f.1|f.1 must be one of the following: \"start\"\n");
 }
 
 static void nullable_is_not_understood(void **state)
@@ -127,8 +128,7 @@ static void numbers_are_printed_as_go_does(void **state)
 static void number_limits(void **state)
 {
     (void)state;
-    check_input("{\"minimum\":1}", "0",
-                "number_gte|input.x|Must be greater than or equal to 1\n");
+    check_input("{\"minimum\":1}", "0", "number_gte|input.x|Must be greater than or equal to 1\n");
     check_input("{\"exclusiveMinimum\":1}", "1", "number_gt|input.x|Must be greater than 1\n");
     check_input("{\"exclusiveMaximum\":1}", "1", "number_lt|input.x|Must be less than 1\n");
     check_input("{\"multipleOf\":8}", "12", "multiple_of|input.x|Must be a multiple of 8\n");
@@ -163,12 +163,16 @@ static void arrays(void **state)
 static void uris(void **state)
 {
     static const char *const good[] = {
-        "https://example.com/a.png", "data:image/png;base64,AAAA", "http://[::1]:80/x?y=%zz",
-        "http://a:80", "file:///tmp/x", "urn:a b",
+        "https://example.com/a.png",
+        "data:image/png;base64,AAAA",
+        "http://[::1]:80/x?y=%zz",
+        "http://a:80",
+        "file:///tmp/x",
+        "urn:a b",
     };
-    static const char *const bad[] = { "a.png",        "/tmp/a.png",  "",       "http://a/%zz",
-                                       "http://a b/",  "http://a:b/", ":a",     "1a:b",
-                                       "http://a\\\\b" };
+    static const char *const bad[] = { "a.png",        "/tmp/a.png",  "",
+                                       "http://a/%zz", "http://a b/", "http://a:b/",
+                                       ":a",           "1a:b",        "http://a\\\\b" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {

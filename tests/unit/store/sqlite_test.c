@@ -182,6 +182,10 @@ static void hot_queries_use_their_indexes(void **state)
           "predictions_page" },
         { "SELECT id FROM predictions WHERE status < 2 ORDER BY created_us, row",
           "predictions_unfinished" },
+        { "SELECT id FROM predictions WHERE status >= 2 AND data_removed = 0 AND source = 'api' "
+          "AND "
+          "completed_us <= 1 ORDER BY completed_us LIMIT 9",
+          "predictions_removable" },
         { "SELECT * FROM files WHERE expires_us <= 1 ORDER BY expires_us LIMIT 9", "files_expiry" },
         { "SELECT * FROM tokens WHERE hash = x'00' AND revoked_us = 0", "hash=" },
     };

@@ -1,0 +1,135 @@
+// Files: uploaded in every client's form, used as inputs, and fetched as outputs.
+import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
+import { after, before, test } from "node:test";
+import { PIXEL, Server, ended, fileHost, until } from "./server.mjs";
+
+let server, replicate, host;
+before(async () => {
+    server = await Server.start({ allowPrivate: true });
+    replicate = server.client();
+    host = await fileHost(PIXEL);
+});
+after(async () => { await host.stop(); assert.equal(await server.stop(), 0, server.log); });
+
+const dataUrl = `data:image/png;base64,${PIXEL.toString("base64")}`;
+
+async function copied(input) {
+    const { id } = await replicate.predictions.create({ model: "test/copy_file", input });
+    const prediction = await until(replicate, id, ended);
+    assert.equal(prediction.status, "succeeded", prediction.error);
+    const answer = await fetch(prediction.output);
+    assert.equal(answer.status, 200);
+    return Buffer.from(await answer.arrayBuffer());
+}
+
+// A form made by hand, to have the parts exactly as other clients send them.
+async function uploadParts(parts) {
+    const boundary = "----mimeo";
+    const body = Buffer.concat([...parts.map(([head, content]) =>
+        Buffer.concat([Buffer.from(`--${boundary}\r\n${head}\r\n\r\n`), Buffer.from(content), Buffer.from("\r\n")])), Buffer.from(`--${boundary}--\r\n`)]);
+    return server.call("POST", "/v1/files", { body, headers: { "content-type": `multipart/form-data; boundary=${boundary}` } });
+}
+
+test("a file is uploaded, read, listed, used and deleted by the official client", async () => {
+    const file = await replicate.files.create(new File([PIXEL], "a.png", { type: "image/png" }), { origin: "test", n: 1 });
+    assert.deepEqual(Object.keys(file), ["id", "name", "content_type", "size", "etag", "checksums", "metadata", "created_at", "expires_at", "urls"]);
+    assert.equal(file.name, "a.png");
+    assert.equal(file.content_type, "image/png");
+    assert.equal(file.size, PIXEL.length);
+    assert.equal(file.checksums.sha256, createHash("sha256").update(PIXEL).digest("hex"));
+    assert.equal(file.checksums.md5, createHash("md5").update(PIXEL).digest("hex"));
+    assert.equal(file.etag, file.checksums.md5);
+    assert.deepEqual(file.metadata, { n: 1, origin: "test" });
+    assert.equal(new Date(file.expires_at) - new Date(file.created_at), 86400000);
+    assert.equal(file.urls.get, `${server.v1}/files/${file.id}`);
+    assert.equal(file.id.length, 48);
+    assert.deepEqual(await replicate.files.get(file.id), file);
+    assert.equal((await replicate.files.list()).results[0].id, file.id);
+    assert.deepEqual(await copied({ image: file.urls.get }), PIXEL);
+    assert.equal(await replicate.files.delete(file.id), true);
+    const gone = await server.call("GET", `/v1/files/${file.id}`);
+    assert.equal(gone.status, 404);
+    assert.equal(gone.text, '{"detail":"File not found"}\n');
+    assert.equal((await server.call("DELETE", `/v1/files/${file.id}`)).status, 404);
+    assert.ok(!(await replicate.files.list()).results.some((f) => f.id === file.id));
+});
+
+test("other clients' forms", async () => {
+    const python = await uploadParts([['Content-Disposition: form-data; name="content"; filename="b.txt"\r\nContent-Type: text/plain', "hi"]]);
+    assert.equal(python.status, 201);
+    assert.deepEqual(python.json.metadata, {});
+    assert.equal(python.json.content_type, "text/plain");
+    const go = await uploadParts([['Content-Disposition: form-data; name="content"; filename="c.bin"', "hi"], ['Content-Disposition: form-data; name="metadata"', '{"a":"b"}']]);
+    assert.deepEqual(go.json.metadata, { a: "b" });
+    assert.equal(go.json.content_type, "application/octet-stream");
+    const beta = await uploadParts([['Content-Disposition: form-data; name="content"', "hi"], ['Content-Disposition: form-data; name="filename"', "d.png"], ['Content-Disposition: form-data; name="type"', "image/png"]]);
+    assert.equal(beta.json.name, "d.png");
+    assert.equal(beta.json.content_type, "image/png");
+    const empty = await uploadParts([['Content-Disposition: form-data; name="content"; filename="e.txt"', ""]]);
+    assert.equal(empty.json.size, 0);
+    assert.equal(empty.json.etag, "d41d8cd98f00b204e9800998ecf8427e");
+});
+
+test("forms that are none", async () => {
+    assert.equal((await uploadParts([['Content-Disposition: form-data; name="other"', "x"]])).status, 400);
+    assert.equal((await uploadParts([['Content-Disposition: form-data; name="content"', "x"], ['Content-Disposition: form-data; name="metadata"', "[1]"]])).status, 400);
+    assert.equal((await server.call("POST", "/v1/files", { body: "x", headers: { "content-type": "text/plain" } })).status, 400);
+});
+
+test("a file over 100 MB is 413 with its own words", async () => {
+    const form = new FormData();
+    form.append("content", new Blob([Buffer.alloc(103 << 20)]), "big.bin");
+    const answer = await server.call("POST", "/v1/files", { body: form });
+    assert.equal(answer.status, 413);
+    assert.equal(answer.text, '{"detail":"Files must be less than 100MB in size"}\n');
+});
+
+test("a Blob, a File and a Buffer in the input are uploaded by the client", async () => {
+    for (const image of [new Blob([PIXEL], { type: "image/png" }), new File([PIXEL], "x.png"), PIXEL])
+        assert.deepEqual(await copied({ image }), PIXEL);
+});
+
+test("data URLs, http URLs and our own links are inputs", async () => {
+    assert.deepEqual(await copied({ image: dataUrl }), PIXEL);
+    assert.deepEqual(await copied({ image: host.url }), PIXEL);
+    assert.equal(host.asked, 1);
+    const { id } = await replicate.predictions.create({ model: "test/copy_file", input: { image: dataUrl } });
+    const { output } = await until(replicate, id, ended);
+    assert.deepEqual(await copied({ image: output }), PIXEL);
+});
+
+test("the input is echoed as it was sent", async () => {
+    const prediction = await replicate.predictions.create({ model: "test/copy_file", input: { image: dataUrl } });
+    assert.equal(prediction.input.image, dataUrl);
+});
+
+test("an answer that was waited for has data: URLs over http, so run() gives a FileOutput", async () => {
+    const output = await replicate.run("test/copy_file", { input: { image: dataUrl } });
+    assert.match(output.toString(), /^data:image\/png;base64,/);
+    assert.deepEqual(Buffer.from(await (await output.blob()).arrayBuffer()), PIXEL);
+});
+
+test("a private address is not fetched unless it is allowed", async () => {
+    const strict = await Server.start();
+    try {
+        const client = strict.client();
+        const { id } = await client.predictions.create({ model: "test/copy_file", input: { image: host.url } });
+        const asked = host.asked;
+        const prediction = await until(client, id, ended);
+        assert.equal(prediction.status, "failed");
+        assert.match(prediction.error, /is not on the public internet/);
+        assert.equal(host.asked, asked);
+    } finally { await strict.stop(); }
+});
+
+test("a download link needs a good signature", async () => {
+    const { json } = await uploadParts([['Content-Disposition: form-data; name="content"; filename="s.txt"', "s"]]);
+    const expiry = Math.floor(Date.now() / 1000) + 60;
+    const signature = encodeURIComponent(createHmac("sha256", "guess").update(`default ${json.id} ${expiry}`).digest("base64"));
+    for (const query of ["", `?owner=default&expiry=${expiry}&signature=${signature}`, "?owner=default&expiry=x&signature=%25"]) {
+        const answer = await server.call("GET", `/v1/files/${json.id}/download${query}`, { token: null });
+        assert.equal(answer.status, 404);
+        assert.equal(answer.text, '{"detail":"File not found"}\n');
+    }
+});

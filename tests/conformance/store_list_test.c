@@ -1,0 +1,197 @@
+/* The contract of store/store.h, over every registered back end: pages, filters, and the walks of
+ * the server's start and of retention. */
+#include "conformance/store_support.h"
+
+#define STARTING (1u << PREDICTION_STARTING)
+
+static int list(struct fixture *f, struct store_prediction_query query,
+                struct prediction **ret_predictions)
+{
+    int count = -1;
+    if (!store_prediction_list(f->store, &query, &f->arena, ret_predictions, &count, &f->err))
+        fail_msg("%s%s", f->err.detail, f->err.cause);
+    return count;
+}
+
+static struct store_position position_of(const struct prediction *p)
+{
+    struct store_position position = { .created_us = p->created_us };
+    snprintf(position.id, sizeof position.id, "%s", p->id);
+    return position;
+}
+
+static bool is_newer(const struct prediction *a, const struct prediction *b)
+{
+    return a->created_us != b->created_us ? a->created_us > b->created_us
+                                          : strcmp(a->id, b->id) > 0;
+}
+
+/* Walk all pages backwards, then forwards again; each prediction exactly once, in order. */
+static void walk_pages(struct fixture *f, const char *account, int limit, int expected)
+{
+    struct prediction *page, last = { 0 };
+    struct store_position before = { 0 };
+    int seen = 0, count;
+    while ((count = list(f,
+                         (struct store_prediction_query){
+                             .account = account, .before = before, .limit = limit },
+                         &page)) > 0) {
+        for (int i = 0; i < count; i++) {
+            assert_true(seen == 0 || is_newer(&last, &page[i]));
+            last = page[i];
+            seen++;
+        }
+        before = position_of(&last);
+    }
+    assert_int_equal(seen, expected);
+    struct store_position after = position_of(&last); /* the oldest */
+    seen = 1;
+    while ((count = list(f,
+                         (struct store_prediction_query){
+                             .account = account, .after = after, .limit = limit },
+                         &page)) > 0) {
+        assert_true(is_newer(&page[count - 1], &last)); /* the nearest comes last */
+        for (int i = 1; i < count; i++)
+            assert_true(is_newer(&page[i - 1], &page[i]));
+        seen += count;
+        last = page[0];
+        after = position_of(&last);
+    }
+    assert_int_equal(seen, expected);
+}
+
+static void pages_go_both_ways_also_through_equal_times(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 60; i++) {
+        struct prediction p = support_prediction(NULL, 1000 + i / 15); /* 15 per microsecond */
+        p.account = i % 3 ? "alice" : "bob";
+        assert_true(support_insert(f, &p));
+    }
+    static const int limits[] = { 1, 4, 7, 100 };
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        walk_pages(f, "alice", limits[i], 40);
+        walk_pages(f, "bob", limits[i], 20);
+        walk_pages(f, NULL, limits[i], 60);
+    }
+    struct prediction *page;
+    assert_int_equal(
+        list(f, (struct store_prediction_query){ .account = "eve", .limit = 5 }, &page), 0);
+}
+
+static void filters_are_inclusive_and_combine(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 10; i++) {
+        struct prediction p = support_prediction(NULL, 100 + i);
+        p.source = i % 2 ? "web" : "api";
+        assert_true(support_insert(f, &p));
+    }
+    struct prediction *page;
+    struct store_prediction_query query = {
+        .account = "alice", .created_after_us = 102, .created_before_us = 106, .limit = 100
+    };
+    assert_int_equal(list(f, query, &page), 5);
+    assert_int_equal(page[0].created_us, 106);
+    assert_int_equal(page[4].created_us, 102);
+    query.source = "api";
+    assert_int_equal(list(f, query, &page), 3);
+    query.before = position_of(&page[0]);
+    assert_int_equal(list(f, query, &page), 2);
+    query.account = NULL;
+    query.limit = 1;
+    assert_int_equal(list(f, query, &page), 1);
+    assert_int_equal(page[0].created_us, 104);
+}
+
+struct seen {
+    int count, stop_after;
+    int64_t times[16];
+};
+
+static bool see(void *context, const struct prediction *prediction)
+{
+    struct seen *seen = context;
+    assert_string_equal(prediction->version, "v1");
+    seen->times[seen->count++] = prediction->created_us;
+    return seen->count != seen->stop_after;
+}
+
+static void unfinished_predictions_come_oldest_first(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t times[] = { 50, 20, 40, 10, 30 };
+    struct prediction p[ARRAY_LEN(times)];
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        p[i] = support_prediction(NULL, times[i]);
+        assert_true(support_insert(f, &p[i]));
+    }
+    support_move(f, p[2].id, STARTING, PREDICTION_PROCESSING);
+    support_move(f, p[4].id, STARTING, PREDICTION_SUCCEEDED);
+    struct seen seen = { .stop_after = -1 };
+    assert_true(store_prediction_unfinished(f->store, see, &seen, &f->err));
+    assert_int_equal(seen.count, 4);
+    for (int i = 1; i < 4; i++)
+        assert_true(seen.times[i - 1] < seen.times[i]);
+    seen = (struct seen){ .stop_after = 2 };
+    assert_true(store_prediction_unfinished(f->store, see, &seen, &f->err));
+    assert_int_equal(seen.count, 2);
+}
+
+static void data_is_removed_from_finished_predictions_only(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction p[4], *found;
+    int count = -1;
+    for (int i = 0; i < 4; i++) {
+        p[i] = support_prediction(NULL, 1 + i);
+        p[i].source = i == 3 ? "web" : "api";
+        p[i].output = S("[\"blob:k/n\"]");
+        p[i].logs = S("logs");
+        p[i].metrics = S("{}");
+        assert_true(support_insert(f, &p[i]));
+        struct store_write end = { .kind = STORE_PREDICTION_MOVE,
+                                   .move = { .id = p[i].id,
+                                             .from = STARTING,
+                                             .to = PREDICTION_SUCCEEDED,
+                                             .completed_us = 100 - i } };
+        assert_true(i == 0 || store_write_wait(f->store, &end, &f->err));
+    }
+    assert_true(store_prediction_removable(f->store, 99, 10, &f->arena, &found, &count, &f->err));
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0].id, p[2].id);
+    assert_string_equal(found[0].account, "alice");
+    support_assert_str(found[0].output, "[\"blob:k/n\"]");
+    assert_true(store_prediction_removable(f->store, 98, 10, &f->arena, &found, &count, &f->err));
+    assert_int_equal(count, 1);
+    struct store_write write = { .kind = STORE_PREDICTION_REMOVE_DATA, .id = p[2].id };
+    assert_true(store_write_wait(f->store, &write, &f->err) && write.applied);
+    assert_true(store_write_wait(f->store, &write, &f->err) && !write.applied);
+    write.id = p[0].id; /* not finished */
+    assert_true(store_write_wait(f->store, &write, &f->err) && !write.applied);
+    assert_int_equal(write.status, PREDICTION_STARTING);
+    assert_true(store_prediction_removable(f->store, 98, 10, &f->arena, &found, &count, &f->err));
+    assert_int_equal(count, 0);
+    struct prediction q = support_get(f, p[2].id);
+    assert_true(q.data_removed && q.status == PREDICTION_SUCCEEDED);
+    assert_int_equal(q.input.len + q.output.len + q.logs.len, 0);
+    support_assert_str(q.metrics, "{}");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, support_setup, support_teardown)
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(pages_go_both_ways_also_through_equal_times),
+        CASE(filters_are_inclusive_and_combine),
+        CASE(unfinished_predictions_come_oldest_first),
+        CASE(data_is_removed_from_finished_predictions_only),
+    };
+    return cmocka_run_group_tests_name("store lists", tests, NULL, NULL);
+}
+
+int main(void)
+{
+    return support_run(run);
+}
