@@ -1,5 +1,6 @@
 // Files: uploaded in every client's form, used as inputs, and fetched as outputs.
 import assert from "node:assert/strict";
+import { File } from "node:buffer"; // a global only from Node 20 on; Debian 12 has 18
 import { createHash, createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
 import { PIXEL, Server, ended, fileHost, until } from "./server.mjs";

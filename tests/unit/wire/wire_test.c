@@ -126,10 +126,10 @@ static void messages_are_read_back(void **state)
     wire_message_done(&in);
 
     json_t *input = json_pack("{s:i}", "n", 1), *files = json_pack("{s:s}", "image", "/tmp/x");
-    out = (struct wire_message){ .type = WIRE_JOB, .id = "x", .job = { input, files, "/work/x" } };
+    out = (struct wire_message){ .type = WIRE_JOB, .id = "x", .job = { input, files, "/srv/x" } };
     round_trip(&out, &in);
     assert_true(json_equal(in.job.input, input) && json_equal(in.job.files, files));
-    assert_string_equal(in.job.folder, "/work/x");
+    assert_string_equal(in.job.folder, "/srv/x");
     wire_message_done(&in);
     json_decref(input);
     json_decref(files);
