@@ -133,7 +133,7 @@ tidy: everything
 
 # Each figure beside its peer in the same run: docs/performance.md says what is measured and how.
 bench:
-	@tools/install-dependencies build test
+	@tools/install-dependencies build test bench
 	@$(MAKE) --no-print-directory everything
 	@bench/run $(BUILD)
 

@@ -24,6 +24,7 @@
 
 #define RUNS_MAX 100
 #define RUNNER_FD 3
+#define PHOTO_BYTES_MAX (100u << 20)
 
 struct child {
     pid_t pid;
@@ -32,7 +33,7 @@ struct child {
 };
 
 static bool child_start(const char *runner, const char *model, const char *weights,
-                        struct child *ret_child)
+                        const char *work, struct child *ret_child)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
@@ -40,8 +41,8 @@ static bool child_start(const char *runner, const char *model, const char *weigh
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, pair[1], RUNNER_FD);
-    const char *arguments[] = { runner,        "--model", model,      "--weights", weights,
-                                "--precision", "f32",     "--socket", "3",         NULL };
+    const char *arguments[] = { runner, "--model",     model, "--weights", weights, "--work",
+                                work,   "--precision", "f32", "--socket",  "3",     NULL };
     int failed =
         posix_spawn(&ret_child->pid, runner, &actions, NULL, (char *const *)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -133,19 +134,32 @@ int main(int argc, char **argv)
     char folder[] = "/tmp/mimeo-cold-XXXXXX";
     if (!mkdtemp(folder))
         return 1;
+    /* The runner may read its weights and its work folder, nothing else: the photo goes there. */
+    char photo[sizeof folder + 16];
+    struct buf bytes;
+    struct err err;
+    snprintf(photo, sizeof photo, "%s/photo", folder);
+    buf_init(&bytes, PHOTO_BYTES_MAX);
+    bool copied =
+        file_read(argv[4], &bytes, &err) && file_write_atomic(photo, buf_str(&bytes), 0600, &err);
+    buf_done(&bytes);
+    if (!copied) {
+        fprintf(stderr, "%s\n", err.detail);
+        return 1;
+    }
     int64_t ready[RUNS_MAX], first[RUNS_MAX], next[RUNS_MAX];
     int done = 0;
     for (; done < runs; done++) {
         struct child child;
         int64_t start = clock_monotonic_us();
-        if (!child_start(argv[1], argv[2], argv[3], &child))
+        if (!child_start(argv[1], argv[2], argv[3], folder, &child))
             break;
         bool ok = child_expect(&child, WIRE_READY);
         ready[done] = clock_monotonic_us() - start;
-        ok = ok && child_run(&child, argv[4], folder);
+        ok = ok && child_run(&child, photo, folder);
         first[done] = clock_monotonic_us() - start;
         int64_t warm = clock_monotonic_us();
-        ok = ok && child_run(&child, argv[4], folder);
+        ok = ok && child_run(&child, photo, folder);
         next[done] = clock_monotonic_us() - warm;
         child_end(&child);
         if (!ok)
