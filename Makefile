@@ -20,7 +20,8 @@ help:
 	@echo "make test     build everything and run all tests; the last line counts them"
 	@echo "make build    build/mimeo and build/mimeo-runner (CC=clang: with clang)"
 	@echo "make check    format, layers, symbols, sizes, banned functions, documents, static analysis"
-	@echo "make asan     the C tests under the address and undefined-behaviour sanitizers (tsan, ubsan: alike)"
+	@echo "make asan     all tests under the address and undefined-behaviour sanitizers (tsan: threads)"
+	@echo "make ubsan    the C tests under the undefined-behaviour sanitizer alone, runners confined"
 	@echo "make fuzz     every fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))"
 	@echo "make bench    speed and memory, each beside a peer in the same run"
 	@echo "make faults   1,000 kill -9 cycles (up to 10 minutes)"
@@ -37,7 +38,7 @@ build: configure
 	@ninja -C $(BUILD) --quiet mimeo mimeo-runner
 
 everything: configure
-	@ninja -C $(BUILD) --quiet
+	@ninja -C $(BUILD) --quiet $(NINJA_TARGETS)
 
 # Configure when there is no build yet, and again when a file came or went (what is built is what
 # lies in the folders), when cmocka came, or with another compiler.
@@ -72,12 +73,12 @@ test:
 	@$(MAKE) --no-print-directory everything
 	@tools/run-tests $(BUILD)
 
-# The C tests once more, in builds of their own.
+# All tests once more, in builds of their own; what a sanitizer reports in any process is a failure.
 asan:
 	@tools/install-dependencies build test
 	@$(MAKE) --no-print-directory everything BUILD=build-asan TYPE=debugoptimized \
 	    MESON_OPTIONS="-Db_sanitize=address,undefined -Db_lundef=false"
-	@tools/run-tests --only-c build-asan
+	@tools/run-tests build-asan
 
 ubsan:
 	@tools/install-dependencies build test
@@ -85,24 +86,18 @@ ubsan:
 	    MESON_OPTIONS="-Db_sanitize=undefined -Db_lundef=false"
 	@tools/run-tests --only-c build-ubsan
 
-# OpenMP's own threads are not known to the sanitizer, so only what the server is made of counts.
 tsan:
 	@tools/install-dependencies build test
 	@$(MAKE) --no-print-directory everything BUILD=build-tsan TYPE=debugoptimized \
 	    MESON_OPTIONS="-Db_sanitize=thread -Db_lundef=false"
-	@tools/run-tests --only-c --only-server build-tsan
+	@tools/run-tests build-tsan
 
 fuzz:
 	@tools/install-dependencies build test
 	@$(MAKE) --no-print-directory everything BUILD=build-fuzz CC=clang TYPE=debugoptimized \
+	    NINJA_TARGETS="$(subst _,-,$(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))" \
 	    MESON_OPTIONS="-Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false"
-	@mkdir -p build-fuzz/found
-	@for fuzzer in $$(find build-fuzz -maxdepth 1 -name 'fuzz-*' -type f -perm -u+x | LC_ALL=C sort); do \
-	    name=$$(basename $$fuzzer | sed 's/^fuzz-//; s/-/_/g'); mkdir -p build-fuzz/found/$$name; \
-	    echo "== $$name"; corpus=$$(ls -d tests/fuzz/corpus/fuzz_$$name tests/fuzz/corpus/$$name 2>/dev/null | head -n 1); \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build-fuzz/found/ \
-	        build-fuzz/found/$$name $$corpus 2>&1 | tail -n 12 | grep -vE '^$$' ; done
-	@! ls build-fuzz/found/crash-* build-fuzz/found/leak-* build-fuzz/found/oom-* 2>/dev/null | grep .
+	@tools/run-fuzzers build-fuzz $(FUZZ_SECONDS)
 
 # ---- Checks -------------------------------------------------------------------------------------
 

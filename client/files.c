@@ -76,22 +76,11 @@ bool mimeo_file_data_url(const char *path, const char *content_type, char **ret_
 
 /* ---- Outputs --------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static void percent_decode(struct str text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
-        int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
+        int high = i + 2 < text.len ? str_hex_value(text.ptr[i + 1]) : -1;
+        int low = high >= 0 ? str_hex_value(text.ptr[i + 2]) : -1;
         if (text.ptr[i] == '%' && low >= 0) {
             buf_append_char(out, (char)(high * 16 + low));
             i += 2;

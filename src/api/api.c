@@ -15,6 +15,7 @@
 #include "api/sweep.h"
 #include "api/waits.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -24,6 +25,7 @@
 #define API_ANSWER_THREADS 2 /* render what waiting requests get; the work is short */
 #define API_CONNECTIONS_DEFAULT 4096
 #define API_WORKERS_DEFAULT 8
+#define API_LAST_ANSWERS_MS 200 /* for answers under way when the drain is over */
 #define API_SECRET_NAME "files_signing_secret"
 
 static const char *const api_prefixes[] = { "", "/replicate", NULL };
@@ -134,9 +136,14 @@ void api_stop(struct api *api, int drain_ms)
 {
     if (!api)
         return;
-    waits_stop(api->waits);
+    int64_t end_us = clock_monotonic_us() + drain_ms * INT64_C(1000);
     if (api->server)
-        http_server_stop(api->server, drain_ms);
+        http_server_quiesce(api->server);
+    waits_stop(api->waits, drain_ms);
+    int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
+    if (api->server)
+        http_server_stop(api->server,
+                         left_ms > API_LAST_ANSWERS_MS ? (int)left_ms : API_LAST_ANSWERS_MS);
     if (api->answers)
         work_pool_free(api->answers);
     sweep_stop(api->sweep);

@@ -140,10 +140,24 @@ static void write_output(struct output_writer *writer, struct str output)
 
 static void write_urls(const char *base_url, const char *id, struct buf *out)
 {
-    buf_append_str(out, S(",\"urls\":{\"cancel\":\""));
-    buf_printf(
-        out, "%s/v1/predictions/%s/cancel\",\"get\":\"%s/v1/predictions/%s\",\"web\":\"%s/p/%s\"}",
-        base_url, id, base_url, id, base_url, id);
+    const struct str parts[] = {
+        S(",\"urls\":{\"cancel\":\""),
+        str_from(base_url),
+        S("/v1/predictions/"),
+        str_from(id),
+        S("/cancel\",\"get\":\""),
+        str_from(base_url),
+        S("/v1/predictions/"),
+        str_from(id),
+        S("\",\"web\":\""),
+        str_from(base_url),
+        S("/p/"),
+        str_from(id),
+        S("\"}"),
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        buf_append_str(out, parts[i]);
 }
 
 static void write_times(const struct prediction *prediction, struct buf *out)
@@ -207,7 +221,7 @@ void render_prediction(const struct render_options *options, const struct predic
         hidden = not_begun(prediction);
         prediction = &hidden;
     }
-    buf_reserve(out, 1024 + prediction->input.len);
+    buf_reserve(out, 900 + prediction->input.len); /* with little input: 1 KiB, quick to get */
     buf_append_str(out, S("{\"id\":\""));
     buf_append_str(out, str_from(prediction->id));
     buf_append_str(out, S("\",\"model\":"));

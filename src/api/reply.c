@@ -27,6 +27,17 @@ void reply_json(struct http_call *call, int status, struct buf *body)
     buf_done(body);
 }
 
+bool reply_json_make(struct http_call *call, int status, struct buf *body)
+{
+    size_t len;
+    char *text = buf_take(body, &len);
+
+    if (!text)
+        return false;
+    reply_set_headers(call);
+    return http_reply_make(call, status, "application/json", text, len);
+}
+
 void reply_empty(struct http_call *call)
 {
     reply_set_headers(call);

@@ -12,6 +12,9 @@ void reply_set_headers(struct http_call *call);
 /* Answer with JSON; frees body. A body that failed to fit becomes a 500. */
 void reply_json(struct http_call *call, int status, struct buf *body);
 
+/* Make that answer, for http_reply_made to give; frees body. False: nothing was made. */
+bool reply_json_make(struct http_call *call, int status, struct buf *body);
+
 /* 204 without a body. */
 void reply_empty(struct http_call *call);
 

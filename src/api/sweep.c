@@ -1,7 +1,8 @@
 /* Removes uploaded files whose time is over: one thread that looks once a minute.
  *
- * The record goes first, so that no listed file lacks its bytes; a crash in between leaves bytes
- * that nobody refers to. Not here: outputs and predictions' data (predict/). */
+ * The record goes first, so that no listed file lacks its bytes; its blob is in doubt meanwhile,
+ * so that a crash in between leaves nothing behind for ever. Not here: outputs and predictions'
+ * data (predict/). */
 #include "api/sweep.h"
 
 #include <pthread.h>
@@ -31,8 +32,13 @@ static bool remove_file(struct sweep *sweep, const struct store_file *file, stru
 {
     struct store_write write = { .kind = STORE_FILE_DELETE, .id = file->id };
 
-    return store_write_wait(sweep->store, &write, err) &&
-           blob_remove(sweep->blobs, str_from(file->blob), err);
+    if (!blob_doubt(sweep->blobs, file->id, str_from(file->blob), err))
+        return false;
+    if (!store_write_wait(sweep->store, &write, err)) {
+        blob_confirm(sweep->blobs, file->id, str_from(file->blob));
+        return false;
+    }
+    return blob_remove(sweep->blobs, file->id, str_from(file->blob), err);
 }
 
 /* One batch. False when there is nothing more to do now. */

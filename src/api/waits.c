@@ -12,10 +12,14 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "predict/predict.h"
+
+#define LOOK_MS 10 /* while the server ends: how often it looks whether the last wait is over */
 
 struct waiter {
     struct waits *waits;
@@ -125,7 +129,23 @@ static struct http_call *take_one(struct waits *waits, char ret_id[ID_PREDICTION
     return call;
 }
 
-void waits_stop(struct waits *waits)
+/* Until nobody waits, or until drain_ms are over. `own` is in the list as well. */
+static void drain(struct waits *waits, const struct waiter *own, int drain_ms)
+{
+    const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
+    int64_t end_us = clock_monotonic_us() + drain_ms * INT64_C(1000);
+    bool alone = false;
+
+    while (!alone && clock_monotonic_us() < end_us) {
+        pthread_mutex_lock(&waits->lock);
+        alone = waits->first.next == own && own->next == &waits->first;
+        pthread_mutex_unlock(&waits->lock);
+        if (!alone)
+            nanosleep(&look, NULL);
+    }
+}
+
+void waits_stop(struct waits *waits, int drain_ms)
 {
     struct waiter own = { .waits = waits }; /* keeps `waits` while we answer */
     char id[ID_PREDICTION_LEN + 1];
@@ -142,6 +162,7 @@ void waits_stop(struct waits *waits)
     own.next->previous = &own;
     waits->first.next = &own;
     pthread_mutex_unlock(&waits->lock);
+    drain(waits, &own, drain_ms);
     while ((call = take_one(waits, id, &kind)))
         waits->stop(call, id, kind);
     pthread_mutex_lock(&waits->lock);

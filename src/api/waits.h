@@ -26,7 +26,8 @@ bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits,
 bool waits_add(struct waits *waits, struct predict *predict, struct http_call *call, const char *id,
                enum waits_kind kind, int timeout_ms);
 
-/* Answer all that wait, refuse new ones, and free once predict has let go of the last. */
-void waits_stop(struct waits *waits);
+/* Refuse new ones, give those that wait up to drain_ms to be answered with the end, answer the
+ * others with what is known, and free once predict has let go of the last. */
+void waits_stop(struct waits *waits, int drain_ms);
 
 #endif

@@ -29,6 +29,25 @@ void arena_done(struct arena *arena)
     *arena = (struct arena){ .max = arena->max };
 }
 
+void arena_reset(struct arena *arena)
+{
+    struct arena_block *kept = arena->blocks;
+    if (!kept)
+        return;
+    while (kept->next) { /* the first one is the last in the list */
+        struct arena_block *next = kept->next;
+        free(kept);
+        kept = next;
+    }
+    memset(kept->bytes, 0, kept->used);
+    kept->used = 0;
+    *arena = (struct arena){ .max = arena->max };
+    if (kept->size == ARENA_BLOCK_BYTES)
+        arena->blocks = kept;
+    else
+        free(kept);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
     size_t align = sizeof(max_align_t);

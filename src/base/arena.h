@@ -17,7 +17,10 @@ struct arena {
 };
 
 void arena_init(struct arena *arena, size_t max);
-void arena_done(struct arena *arena);                  /* frees everything */
+void arena_done(struct arena *arena); /* frees everything */
+/* Forget all that was allocated, but keep the first block for what comes next. */
+void arena_reset(struct arena *arena);
+
 void *arena_alloc(struct arena *arena, size_t size);   /* zeroed, aligned for any type; or NULL */
 char *arena_strdup(struct arena *arena, struct str s); /* 0-terminated copy; or NULL */
 char *arena_printf(struct arena *arena, const char *fmt, ...)

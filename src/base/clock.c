@@ -2,7 +2,6 @@
  * Not here: local time zones; every record is UTC. */
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -49,6 +48,15 @@ static int64_t days_before_year(int64_t year)
     return y * 365 + floor_div(y, 4) - floor_div(y, 100) + floor_div(y, 400) - 719162;
 }
 
+/* Exactly `digits` digits, and what comes after them. */
+static char *put_number(char *at, unsigned value, int digits, char after)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[digits] = after;
+    return at + digits + 1;
+}
+
 void clock_format(int64_t unix_us, int digits, bool trim, char *ret_text)
 {
     int64_t seconds = floor_div(unix_us, US_PER_S);
@@ -65,20 +73,23 @@ void clock_format(int64_t unix_us, int digits, bool trim, char *ret_text)
     while (day >= month_days(year, month))
         day -= month_days(year, month++);
 
-    char text[12] = "";
+    if (year < 0 || year > 9999)
+        year = 0; /* nothing of ours is so old or so far */
+    char *at = put_number(ret_text, (unsigned)year, 4, '-');
+    at = put_number(at, (unsigned)month, 2, '-');
+    at = put_number(at, (unsigned)day + 1, 2, 'T');
+    at = put_number(at, in_day / 3600, 2, ':');
+    at = put_number(at, in_day / 60 % 60, 2, ':');
+    at = put_number(at, in_day % 60, 2, '.');
     if (digits > 0) {
-        snprintf(text, sizeof text, ".%06u", fraction % 1000000u);
-        text[1 + (digits < 6 ? digits : 6)] = '\0';
-        size_t len = strlen(text);
-        while (trim && len > 0 && (text[len - 1] == '0' || text[len - 1] == '.')) {
-            bool point = text[len - 1] == '.';
-            text[--len] = '\0';
-            if (point)
-                break;
-        }
+        put_number(at, fraction, 6, '\0');
+        at += digits < 6 ? digits : 6;
+        while (trim && at[-1] == '0')
+            at--;
     }
-    snprintf(ret_text, CLOCK_TEXT_SIZE, "%04d-%02d-%02dT%02u:%02u:%02u%sZ", (int)year, month,
-             day + 1, in_day / 3600 % 24, in_day / 60 % 60, in_day % 60, text);
+    if (at[-1] == '.')
+        at--;
+    memcpy(at, "Z", 2);
 }
 
 /* Read exactly `count` digits off the front of *s. */

@@ -3,13 +3,25 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* OpenSSL looks an algorithm up by name for every digest unless it is given one it has found. */
+static EVP_MD *found_sha256;
+
+static void find_sha256(void)
+{
+    found_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 void hash_sha256(struct str bytes, unsigned char ret_digest[HASH_SHA256_BYTES])
 {
-    SHA256((const unsigned char *)(bytes.len ? bytes.ptr : ""), bytes.len, ret_digest);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_sha256);
+    if (!EVP_Digest(bytes.len ? bytes.ptr : "", bytes.len, ret_digest, NULL,
+                    found_sha256 ? found_sha256 : EVP_sha256(), NULL))
+        abort(); /* only without memory; a wrong digest must not let anyone in */
 }
 
 void hash_hmac_sha256(struct str key, struct str bytes, unsigned char ret_code[HASH_SHA256_BYTES])
@@ -80,27 +92,16 @@ void hash_hex(const unsigned char *bytes, size_t len, char *ret_text)
     ret_text[2 * len] = '\0';
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool hash_from_hex(struct str text, unsigned char *ret_bytes, size_t len)
 {
     if (text.len % 2 || text.len / 2 != len)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (hex_value(text.ptr[i]) < 0)
+        if (str_hex_value(text.ptr[i]) < 0)
             return false;
     }
     for (size_t i = 0; i < len; i++)
-        ret_bytes[i] =
-            (unsigned char)(hex_value(text.ptr[2 * i]) << 4 | hex_value(text.ptr[2 * i + 1]));
+        ret_bytes[i] = (unsigned char)(str_hex_value(text.ptr[2 * i]) << 4 |
+                                       str_hex_value(text.ptr[2 * i + 1]));
     return true;
 }

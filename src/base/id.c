@@ -32,9 +32,10 @@ void id_prediction(int64_t now_ms, char ret_id[ID_PREDICTION_LEN + 1])
     id_random_bytes(bytes, 16);
     bytes[6] = 0x71;
     bytes[7] = (unsigned char)(0x06 + bytes[7] % 0x49); /* the range seen: 0x06 to 0x4e */
-    uint32_t minutes = (uint32_t)(now_ms >> 16);
-    for (int i = 0; i < 4; i++)
-        bytes[8 + i] = (unsigned char)(minutes >> (24 - 8 * i));
+    /* Replicate's ids hold at least the upper four bytes. All six put new ids side by side in an
+     * index over the halves swapped (see store/sql); 64 random bits and byte 7 are left. */
+    for (int i = 0; i < 6; i++)
+        bytes[8 + i] = (unsigned char)(now_ms >> (40 - 8 * i));
     for (unsigned i = 0; i < ID_PREDICTION_LEN; i++) {
         unsigned bit = i * 5;
         unsigned pair = (unsigned)bytes[bit / 8] << 8;

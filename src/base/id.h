@@ -15,7 +15,8 @@
 void id_random_bytes(void *ret_bytes, size_t len);
 
 /* 26 characters of lower-case Crockford base32 over 16 bytes laid out as Replicate's are: random,
- * 0x71, a small byte, milliseconds >> 16 big-endian, random. 0-terminated. */
+ * 0x71, a small byte, milliseconds big-endian in 6 bytes (of Replicate's only the first 4 are known
+ * to be), random. Sorted by their second halves, new ones are last. 0-terminated. */
 void id_prediction(int64_t now_ms, char ret_id[ID_PREDICTION_LEN + 1]);
 bool id_is_prediction(struct str s); /* 26 characters of 0-9 a-z */
 

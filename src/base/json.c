@@ -148,6 +148,9 @@ bool json_parse(struct str text, json_t **ret_value, struct err *err)
         char *near = strstr(error.text, " near ");
         if (near)
             *near = '\0';
+        char *advice = strstr(error.text, " without JSON_"); /* to a programmer */
+        if (advice)
+            *advice = '\0';
         return err_set(err, ERR_INVALID, "JSON is not well formed: %s (line %d column %d)",
                        error.text, error.line, error.column);
     }

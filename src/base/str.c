@@ -101,6 +101,17 @@ bool str_to_int64(struct str s, int64_t *ret_value)
     return true;
 }
 
+int str_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 bool str_equal_constant_time(struct str a, struct str b)
 {
     if (a.len != b.len)

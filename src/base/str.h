@@ -35,6 +35,9 @@ bool str_copy(struct str s, char *array, size_t size);
 /* The whole of s as a decimal integer. False on anything else or out of range. */
 bool str_to_int64(struct str s, int64_t *ret_value);
 
+/* What a hexadecimal digit (either case) stands for, or -1. */
+int str_hex_value(char c);
+
 /* Compare n bytes in time that depends only on n. For secrets. */
 bool str_equal_constant_time(struct str a, struct str b);
 

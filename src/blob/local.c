@@ -2,6 +2,11 @@
  *
  *   <folder>/<first two of key>/<key>-<name>   one blob: one file, never changed
  *   <folder>/temporary/<random>                being written; removed at the next start
+ *   <folder>/doubt/<owner>.<key>-<name>        an empty note: the blob may belong to no record
+ *
+ * A note is there before its blob is, and goes after the owner's record is stored or the blob is
+ * removed. So whatever a crash interrupts, a blob without a record has a note, and a start asks
+ * about the noted ones only. A note too many does no harm.
  *
  * Names never come from outside as they are: name_clean() leaves only [A-Za-z0-9._-] and no dot in
  * front, and a reference is checked against the same rule before it becomes a path, so no reference
@@ -29,7 +34,9 @@
 #define BLOB_KEY_LEN 32 /* hexadecimal digits: 128 random bits */
 #define BLOB_NAME_MAX 120
 #define BLOB_SECRET_MIN 32 /* bytes */
+#define BLOB_OWNER_MAX 64
 #define BLOB_TEMPORARY "temporary"
+#define BLOB_DOUBT "doubt"
 
 struct blob_store {
     char *folder;
@@ -112,6 +119,96 @@ bool blob_path(const struct blob_store *blobs, struct str ref, char *ret_path, s
     return len > 0 && (size_t)len < size;
 }
 
+/* ---- Doubt --------------------------------------------------------------------------------- */
+
+static bool note_path(const struct blob_store *blobs, const char *owner, struct str ref,
+                      char ret_path[PATH_MAX])
+{
+    struct str key, name;
+    size_t len = strlen(owner);
+    if (!ref_split(ref, &key, &name) || len == 0 || len > BLOB_OWNER_MAX || strpbrk(owner, "./"))
+        return false;
+    int length = snprintf(ret_path, PATH_MAX, "%s/" BLOB_DOUBT "/%s.%.*s-%.*s", blobs->folder,
+                          owner, STR_FMT(key), STR_FMT(name));
+    return length > 0 && length < PATH_MAX;
+}
+
+/* Not synced: file systems with a journal keep the order, and putting the blob syncs its own. */
+static bool note_write(struct blob_store *blobs, const char *owner, struct str ref, struct err *err)
+{
+    char path[PATH_MAX];
+    if (!note_path(blobs, owner, ref, path))
+        return err_set(err, ERR_INTERNAL, "a blob has no such owner");
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(err, ERR_UNAVAILABLE, errno, "a file cannot be stored");
+    close(fd);
+    return true;
+}
+
+void blob_confirm(struct blob_store *blobs, const char *owner, struct str ref)
+{
+    char path[PATH_MAX];
+    if (note_path(blobs, owner, ref, path))
+        unlink(path); /* else the next start asks once more */
+}
+
+bool blob_doubt(struct blob_store *blobs, const char *owner, struct str ref, struct err *err)
+{
+    char folder[PATH_MAX];
+    if (!note_write(blobs, owner, ref, err))
+        return false;
+    /* The record that goes is in another file, which nothing puts in order with the note. */
+    snprintf(folder, sizeof folder, "%s/" BLOB_DOUBT, blobs->folder);
+    return file_sync_folder(folder, err);
+}
+
+/* "<owner>.<key>-<name>" into its parts. False when it is no note of ours. */
+static bool note_read(const char *note, char ret_owner[BLOB_OWNER_MAX + 1],
+                      char ret_ref[BLOB_REF_MAX])
+{
+    struct str owner, rest, key, name;
+    if (!str_cut(str_from(note), '.', &owner, &rest) || rest.len <= BLOB_KEY_LEN ||
+        rest.ptr[BLOB_KEY_LEN] != '-' || !str_copy(owner, ret_owner, BLOB_OWNER_MAX + 1))
+        return false;
+    key = (struct str){ rest.ptr, BLOB_KEY_LEN };
+    name = str_skip(rest, BLOB_KEY_LEN + 1);
+    if (name.len > BLOB_NAME_MAX)
+        return false;
+    snprintf(ret_ref, BLOB_REF_MAX, "%.*s/%.*s", STR_FMT(key), STR_FMT(name));
+    return ref_split(str_from(ret_ref), &key, &name) && owner.len > 0;
+}
+
+static bool settle_one(struct blob_store *blobs, const char *note, blob_owns *owns, void *context,
+                       struct err *err)
+{
+    char owner[BLOB_OWNER_MAX + 1], ref[BLOB_REF_MAX];
+    bool owned = false;
+    if (!note_read(note, owner, ref))
+        return true;
+    if (!owns(context, owner, str_from(ref), &owned, err))
+        return false;
+    if (!owned)
+        return blob_remove(blobs, owner, str_from(ref), err);
+    blob_confirm(blobs, owner, str_from(ref));
+    return true;
+}
+
+bool blob_settle(struct blob_store *blobs, blob_owns *owns, void *context, struct err *err)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s/" BLOB_DOUBT, blobs->folder);
+    DIR *stream = opendir(folder);
+    if (!stream)
+        return err_sys(err, ERR_UNAVAILABLE, errno, "'%s' cannot be opened", folder);
+    const struct dirent *entry;
+    bool ok = true;
+    while (ok && (entry = readdir(stream)))
+        ok = settle_one(blobs, entry->d_name, owns, context, err);
+    closedir(stream);
+    return ok;
+}
+
 /* ---- Opening ------------------------------------------------------------------------------- */
 
 /* Remove half-written files, unless another process is writing there right now. */
@@ -138,10 +235,11 @@ bool blob_open(const char *folder, struct str secret, struct blob_store **ret_bl
     if (secret.len < BLOB_SECRET_MIN)
         return err_set(err, ERR_INVALID, "the secret for links is shorter than %d bytes",
                        BLOB_SECRET_MIN);
-    char temporary[PATH_MAX];
+    char temporary[PATH_MAX], doubt[PATH_MAX];
     if (snprintf(temporary, sizeof temporary, "%s/" BLOB_TEMPORARY, folder) >= PATH_MAX - 256)
         return err_set(err, ERR_INVALID, "the path of the blobs is too long");
-    if (!file_make_folders(temporary, 0700, err))
+    snprintf(doubt, sizeof doubt, "%.3800s/" BLOB_DOUBT, folder);
+    if (!file_make_folders(temporary, 0700, err) || !file_make_folders(doubt, 0700, err))
         return err_while(err, "opening the blobs");
     struct blob_store *blobs = calloc(1, sizeof *blobs + secret.len);
     if (!blobs || !(blobs->folder = strdup(folder))) {
@@ -210,7 +308,19 @@ static bool is_same_device(const struct blob_store *blobs, const char *path)
            ours.st_dev == theirs.st_dev;
 }
 
-bool blob_put_file(struct blob_store *blobs, const char *path, const char *name,
+/* Give a finished file its place, noted before. On failure neither is left. */
+static bool blob_publish(struct blob_store *blobs, const char *from, const char *target,
+                         const char *owner, const char *ref, struct err *err)
+{
+    if (!note_write(blobs, owner, str_from(ref), err))
+        return false;
+    if (file_move(from, target, err)) /* syncs file and folder */
+        return true;
+    blob_remove(blobs, owner, str_from(ref), NULL); /* only its folder's sync may have failed */
+    return err_while(err, "storing a file");
+}
+
+bool blob_put_file(struct blob_store *blobs, const char *path, const char *name, const char *owner,
                    char ret_ref[BLOB_REF_MAX], struct err *err)
 {
     char ref[BLOB_REF_MAX], target[PATH_MAX], temporary[PATH_MAX];
@@ -224,13 +334,13 @@ bool blob_put_file(struct blob_store *blobs, const char *path, const char *name,
             return err_while(err, "storing a file");
         from = temporary;
     }
-    if (!file_move(from, target, err))
-        return err_while(err, "storing a file");
+    if (!blob_publish(blobs, from, target, owner, ref, err))
+        return false;
     memcpy(ret_ref, ref, sizeof ref);
     return true;
 }
 
-bool blob_put_bytes(struct blob_store *blobs, struct str bytes, const char *name,
+bool blob_put_bytes(struct blob_store *blobs, struct str bytes, const char *name, const char *owner,
                     char ret_ref[BLOB_REF_MAX], struct err *err)
 {
     char ref[BLOB_REF_MAX], target[PATH_MAX], temporary[PATH_MAX];
@@ -254,9 +364,9 @@ bool blob_put_bytes(struct blob_store *blobs, struct str bytes, const char *name
         unlink(temporary);
         return err_sys(err, ERR_UNAVAILABLE, sys, "a file cannot be stored");
     }
-    if (!file_move(temporary, target, err)) { /* syncs file and folder */
+    if (!blob_publish(blobs, temporary, target, owner, ref, err)) {
         unlink(temporary);
-        return err_while(err, "storing a file");
+        return false;
     }
     memcpy(ret_ref, ref, sizeof ref);
     return true;
@@ -285,13 +395,14 @@ bool blob_read(const struct blob_store *blobs, struct str ref, int *ret_fd, int6
     return true;
 }
 
-bool blob_remove(struct blob_store *blobs, struct str ref, struct err *err)
+bool blob_remove(struct blob_store *blobs, const char *owner, struct str ref, struct err *err)
 {
     char path[PATH_MAX];
     if (!blob_path(blobs, ref, path, sizeof path))
         return true; /* nothing has such a name */
     if (unlink(path) != 0 && errno != ENOENT)
         return err_sys(err, ERR_INTERNAL, errno, "a file cannot be removed");
+    blob_confirm(blobs, owner, ref); /* nothing is left to be in doubt */
     return true;
 }
 

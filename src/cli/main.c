@@ -69,6 +69,7 @@ int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error to report, not an end */
     if (argc < 2) {
         cli_usage_overview(stderr);
         return CLI_MISUSED;

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -237,10 +238,12 @@ void server_stop(struct server *server, int drain_ms)
 {
     if (server == NULL)
         return;
+    int64_t end_us = clock_monotonic_us() + drain_ms * INT64_C(1000);
     if (server->api != NULL)
         api_stop(server->api, drain_ms);
+    int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
     if (server->predict != NULL)
-        predict_free(server->predict, drain_ms);
+        predict_free(server->predict, left_ms > 0 ? (int)left_ms : 0);
     if (server->queue != NULL)
         queue_free(server->queue);
     if (server->registry != NULL)

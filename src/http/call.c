@@ -15,6 +15,7 @@
 #define CALL_LOOP_BODY_BYTES_MAX (64u << 10)    /* larger bodies go to a worker */
 #define CALL_IGNORED_BODY_BYTES_MAX (64u << 10) /* on routes that expect none */
 #define CALL_DISCARD_BYTES_MAX (64 << 20)       /* read for the sake of a clean answer */
+#define CALL_SPARES_MAX 64                      /* freed calls that are kept, 6 KiB each */
 
 /* ---- Ownership ---------------------------------------------------------------------------- */
 
@@ -39,9 +40,51 @@ void http_call_unref(struct http_call *call)
     if (call->response)
         MHD_destroy_response(call->response);
     body_done(&call->body);
-    arena_done(&call->arena);
-    free(call);
+    arena_reset(&call->arena);
+    pthread_mutex_lock(&server->mutex);
+    bool keep = server->spare_count < CALL_SPARES_MAX;
+    if (keep) {
+        call->parked_next = server->spare;
+        server->spare = call;
+        server->spare_count++;
+    }
+    pthread_mutex_unlock(&server->mutex);
+    if (!keep) {
+        arena_done(&call->arena);
+        free(call);
+    }
     http_server_unref(server);
+}
+
+void call_free_spares(struct http_server *server)
+{
+    for (struct http_call *call = server->spare, *next; call; call = next) {
+        next = call->parked_next;
+        arena_done(&call->arena);
+        free(call);
+    }
+}
+
+/* Zeroed but for its arena, which is empty. A call is larger than what malloc is quick with. */
+static struct http_call *call_new(struct http_server *server)
+{
+    pthread_mutex_lock(&server->mutex);
+    struct http_call *call = server->spare;
+    if (call) {
+        server->spare = call->parked_next;
+        server->spare_count--;
+    }
+    pthread_mutex_unlock(&server->mutex);
+    if (!call) {
+        call = calloc(1, sizeof *call);
+        if (call)
+            arena_init(&call->arena, CALL_ARENA_BYTES_MAX);
+        return call;
+    }
+    struct arena arena = call->arena;
+    memset(call, 0, sizeof *call);
+    call->arena = arena;
+    return call;
 }
 
 /* Suspend the connection until the answer is there. False: the server is closing. */
@@ -64,6 +107,31 @@ static bool park(struct http_call *call)
         MHD_resume_connection(call->connection); /* answered meanwhile, by one that saw OPEN */
     pthread_mutex_unlock(&server->mutex);
     return true;
+}
+
+void call_resume(struct http_call *call)
+{
+    struct http_server *server = call->server;
+    struct http_call *first = atomic_load(&server->answered);
+    do
+        call->answered_next = first;
+    while (!atomic_compare_exchange_weak(&server->answered, &first, call));
+    if (!first)
+        MHD_resume_connection(call->connection);
+}
+
+void call_resume_answered(struct http_server *server)
+{
+    struct http_call *call, *next;
+    if (!atomic_load(&server->answered))
+        return;
+    pthread_mutex_lock(&server->mutex); /* call_unlink needs it, so none is freed meanwhile */
+    for (call = atomic_exchange(&server->answered, NULL); call; call = next) {
+        next = call->answered_next;
+        if (next) /* the one without came first, and was resumed by itself */
+            MHD_resume_connection(call->connection);
+    }
+    pthread_mutex_unlock(&server->mutex);
 }
 
 void call_abandon_all(struct http_server *server)
@@ -104,6 +172,8 @@ static enum MHD_Result send_answer(struct http_call *call)
 {
     if (atomic_load(&call->state) != CALL_ANSWERED || !call->response)
         return MHD_NO;
+    if (atomic_load_explicit(&call->server->draining, memory_order_relaxed))
+        MHD_add_response_header(call->response, MHD_HTTP_HEADER_CONNECTION, "close");
     enum MHD_Result ret =
         MHD_queue_response(call->connection, (unsigned)call->status, call->response);
     if (ret == MHD_YES)
@@ -116,7 +186,7 @@ static enum MHD_Result send_answer(struct http_call *call)
 void *call_new_for_uri(void *context, const char *uri, struct MHD_Connection *connection)
 {
     struct http_server *server = context;
-    struct http_call *call = calloc(1, sizeof *call);
+    struct http_call *call = call_new(server);
     if (!call)
         return NULL;
     call->server = server;
@@ -125,7 +195,6 @@ void *call_new_for_uri(void *context, const char *uri, struct MHD_Connection *co
     atomic_init(&call->state, CALL_OPEN);
     atomic_init(&call->references, 1);
     atomic_fetch_add(&server->references, 1);
-    arena_init(&call->arena, CALL_ARENA_BYTES_MAX);
     body_init(&call->body, 0, NULL);
     call->query_string = "";
     struct str whole = str_from(uri), query;
@@ -281,9 +350,7 @@ static enum MHD_Result begin(struct http_call *call, const char *method)
         return send_answer(call);
     if (told <= CALL_DISCARD_BYTES_MAX && told != -2)
         return MHD_YES;
-    info = MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info)
-        guard_linger(server->guard, info->connect_fd);
+    guard_linger(server->guard, call->watched);
     return send_answer(call);
 }
 
@@ -347,8 +414,10 @@ static enum MHD_Result dispatch_to_worker(struct http_call *call)
 static enum MHD_Result finish(struct http_call *call)
 {
     struct err problem = { .kind = ERR_NONE };
-    if (call->discarding || call->dispatched)
+    if (call->discarding || call->dispatched) {
+        call_resume_answered(call->server);
         return send_answer(call);
+    }
     call->dispatched = true;
     guard_set_deadline(call->watched, 0);
     if (!body_finish(&call->body, &problem)) {
@@ -387,6 +456,7 @@ void call_on_completed(void *context, struct MHD_Connection *connection, void **
     *ret_call = NULL;
     if (!call)
         return;
+    call_resume_answered(server);
     call_unlink(call);
     guard_set_deadline(call->watched, HTTP_HEADER_ALLOWED_MS);
     if (call->begun) {

@@ -24,6 +24,7 @@
 struct guard_connection {
     struct guard_connection *next, *prev;
     int fd;
+    bool lingers;                /* written and read on the loop only */
     _Atomic int64_t deadline_us; /* monotonic; 0: none */
 };
 
@@ -195,6 +196,8 @@ void guard_remove(struct guard *guard, struct guard_connection *connection)
     else
         guard->connections = connection->next;
     pthread_mutex_unlock(&guard->mutex);
+    if (connection->lingers)
+        shutdown(connection->fd, SHUT_WR); /* the duplicate would keep the end from the client */
     free(connection);
 }
 
@@ -213,9 +216,9 @@ void guard_earn(struct guard_connection *connection, int64_t bytes)
                                   memory_order_relaxed);
 }
 
-void guard_linger(struct guard *guard, int fd)
+void guard_linger(struct guard *guard, struct guard_connection *connection)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    int copy = connection ? fcntl(connection->fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (copy < 0)
         return;
     pthread_mutex_lock(&guard->mutex);
@@ -224,6 +227,7 @@ void guard_linger(struct guard *guard, int fd)
         guard->incoming[guard->incoming_count++] =
             (struct lingering){ .fd = copy, .until_us = clock_monotonic_us() + LINGER_MS * 1000 };
     pthread_mutex_unlock(&guard->mutex);
+    connection->lingers = room;
     if (room)
         wake(guard);
     else

@@ -29,8 +29,9 @@ void guard_set_deadline(struct guard_connection *connection, int64_t allowed_ms)
 /* `bytes` of a body came: that earns time. */
 void guard_earn(struct guard_connection *connection, int64_t bytes);
 
-/* Read and discard from a duplicate of fd until its end or some seconds have passed. Does nothing
- * when there are too many already. */
-void guard_linger(struct guard *guard, int fd);
+/* Read and discard from a duplicate of its socket until its end or some seconds have passed; the
+ * client sees the end of the answer when the connection is removed. Does nothing when there are too
+ * many already. Loop thread. */
+void guard_linger(struct guard *guard, struct guard_connection *connection);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -159,28 +160,54 @@ static void add_headers(struct http_call *call, struct MHD_Response *response,
     for (int i = 0; i < call->reply_header_count; i++)
         MHD_add_response_header(response, call->reply_headers[i].name,
                                 call->reply_headers[i].value);
-    if (atomic_load_explicit(&call->server->draining, memory_order_relaxed))
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    call->reply_header_count = 0; /* they belong to this answer */
 }
 
-/* Leave the response with the call and wake its connection if it sleeps: server_private.h. A NULL
- * response (no memory) ends the connection. */
-static void answer(struct http_call *call, int status, const char *content_type,
-                   struct MHD_Response *response)
+/* Leave the response with the call and wake its connection if it sleeps: server_private.h. */
+static void give(struct http_call *call)
 {
     struct http_server *server = call->server;
-    if (response)
-        add_headers(call, response, content_type);
-    call->response = response;
-    call->status = status;
     /* The server is not stopped while a thread is between taking the state and the resume. */
     atomic_fetch_add(&server->replier_count, 1);
     int before = atomic_exchange(&call->state, CALL_ANSWERED);
     assert(before != CALL_ANSWERED);
     if (before == CALL_PARKED)
-        MHD_resume_connection(call->connection);
+        call_resume(call);
     atomic_fetch_sub(&server->replier_count, 1);
     http_call_unref(call);
+}
+
+/* A NULL response (no memory) ends the connection. */
+static void answer(struct http_call *call, int status, const char *content_type,
+                   struct MHD_Response *response)
+{
+    if (response)
+        add_headers(call, response, content_type);
+    if (call->response)
+        MHD_destroy_response(call->response); /* made, but not given */
+    call->response = response;
+    call->status = status;
+    give(call);
+}
+
+bool http_reply_make(struct http_call *call, int status, const char *content_type, char *body,
+                     size_t len)
+{
+    assert(!call->response);
+    call->response = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+    if (!call->response) {
+        free(body);
+        return false;
+    }
+    add_headers(call, call->response, content_type);
+    call->status = status;
+    return true;
+}
+
+void http_reply_made(struct http_call *call)
+{
+    assert(call->response);
+    give(call);
 }
 
 void http_reply(struct http_call *call, int status, const char *content_type, struct str body)

@@ -34,23 +34,12 @@ struct route_table {
 
 /* ---- Text --------------------------------------------------------------------------------- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The byte that the escape at text[at] stands for, or -1. */
 static int escape_value(struct str text, size_t at)
 {
     if (text.len - at < 3)
         return -1;
-    int high = hex_value(text.ptr[at + 1]), low = hex_value(text.ptr[at + 2]);
+    int high = str_hex_value(text.ptr[at + 1]), low = str_hex_value(text.ptr[at + 2]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

@@ -243,6 +243,7 @@ void http_server_unref(struct http_server *server)
 {
     if (atomic_fetch_sub(&server->references, 1) != 1)
         return;
+    call_free_spares(server);
     route_table_free(server->routes);
     pthread_mutex_destroy(&server->mutex);
     arena_done(&server->arena);
@@ -295,22 +296,29 @@ static void sleep_ms(int ms)
     nanosleep(&time, NULL);
 }
 
+void http_server_quiesce(struct http_server *server)
+{
+    if (atomic_exchange(&server->draining, true))
+        return;
+    server->quiesced = MHD_quiesce_daemon(server->daemon);
+    if (server->quiesced != MHD_INVALID_SOCKET)
+        shutdown(server->quiesced, SHUT_RDWR); /* closed by stop: the loop may be looking at it */
+}
+
 void http_server_stop(struct http_server *server, int drain_ms)
 {
     if (!server)
         return;
-    int listener = MHD_quiesce_daemon(server->daemon);
-    if (listener != MHD_INVALID_SOCKET)
-        shutdown(listener, SHUT_RDWR); /* closed below: the loop may still be looking at it */
-    atomic_store(&server->draining, true);
+    http_server_quiesce(server);
     for (int waited = 0; waited < drain_ms && atomic_load(&server->live_count) > 0; waited += 2)
         sleep_ms(2);
     call_abandon_all(server);
     while (atomic_load(&server->replier_count) > 0)
         sleep_ms(1);
+    call_resume_answered(server);
     MHD_stop_daemon(server->daemon);
-    if (listener != MHD_INVALID_SOCKET)
-        close(listener);
+    if (server->quiesced != MHD_INVALID_SOCKET)
+        close(server->quiesced);
     /* Handlers that are still running answer into nothing and are waited for. */
     work_pool_free(server->workers);
     guard_free(server->guard);

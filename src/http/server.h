@@ -60,6 +60,9 @@ bool http_server_start(const struct http_server_options *options, struct http_se
                        struct err *err); /* ERR_CONFLICT when the address is taken */
 int http_server_port(const struct http_server *server);
 
+/* Stop taking connections; calls that are under way go on. Also done by http_server_stop. */
+void http_server_quiesce(struct http_server *server);
+
 /* Stop taking connections, give calls that are under way up to drain_ms, then close and free.
  * Handlers still running on workers are waited for; a call that is answered only later stays valid
  * until that http_reply*, which then goes nowhere. */
@@ -93,6 +96,13 @@ void http_set_header(struct http_call *call, const char *name, const char *value
 
 void http_reply(struct http_call *call, int status, const char *content_type,
                 struct str body); /* body copied */
+/* In two steps: make the answer, then give it at any later time from any thread, which costs that
+ * thread next to nothing. http_reply* may still be called instead of the second step. Takes body
+ * (heap memory). False: no memory, and nothing was made. */
+bool http_reply_make(struct http_call *call, int status, const char *content_type, char *body,
+                     size_t len);
+void http_reply_made(struct http_call *call);
+
 void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,
                      int64_t offset, int64_t len); /* takes fd */
 

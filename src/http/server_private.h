@@ -13,7 +13,8 @@
  *   ABANDONED: the connection is closed; a later http_reply() only frees the call
  *
  * Invariants
- *  (1) Who moves a call out of PARKED resumes the connection, and nobody else does: once.
+ *  (1) Who moves a call out of PARKED resumes the connection, or leaves that to the loop by
+ *      call_resume: once.
  *  (2) A call that another thread may answer is suspended before that thread is given it, or, when
  *      a handler on the loop gave it away itself, park() finds ANSWERED and resumes by itself.
  *  (3) Only the loop thread touches the connection otherwise; other threads leave a response.
@@ -58,11 +59,15 @@ struct http_server {
     atomic_int live_count;    /* calls whose connection is still at it */
     atomic_int replier_count; /* threads between taking a call's state and resuming it */
     atomic_bool draining;     /* answers close their connections */
+    int quiesced;             /* the listener, once draining; closed at the end */
     atomic_uint next_request;
     uint32_t run_id;
-    pthread_mutex_t mutex;    /* parked, closing */
+    pthread_mutex_t mutex;    /* parked, closing, spare */
     struct http_call *parked; /* may be abandoned */
     bool closing;             /* nothing may be parked any more */
+    struct http_call *spare; /* freed ones, with their arena's first block; linked by parked_next */
+    int spare_count;
+    _Atomic(struct http_call *) answered; /* were parked, to be resumed; the last one first */
 };
 
 struct http_call {
@@ -72,6 +77,7 @@ struct http_call {
     atomic_int state;
     atomic_int references;
     struct http_call *parked_next, **parked_link; /* link NULL: not in the list */
+    struct http_call *answered_next;
 
     struct arena arena;
     const char *method;
@@ -112,7 +118,17 @@ void call_on_completed(void *server, struct MHD_Connection *connection, void **r
  * this nothing can be parked. Any thread. */
 void call_abandon_all(struct http_server *server);
 
+/* Have the connection of a call that was parked and is now answered go on. Waking the loop costs
+ * more than all the rest, so only the first of the calls that come together does that itself. */
+void call_resume(struct http_call *call); /* any thread */
+
+/* Resume what others have left. On the loop before a resumed call goes on or ends, as it may be the
+ * one that stands for the others; and when the server stops. */
+void call_resume_answered(struct http_server *server);
+
 void http_call_unref(struct http_call *call); /* any thread; the last one frees it */
+
+void call_free_spares(struct http_server *server); /* when it has no more calls */
 
 /* The last reference frees the server (server.c). Any thread. */
 void http_server_unref(struct http_server *server);

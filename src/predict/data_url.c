@@ -36,15 +36,6 @@ bool data_url_parse(struct str url, struct data_url *ret_url, struct err *err)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* %XX becomes a byte; a percent sign that is not followed by two digits is refused. */
 static bool decode_percent(struct str text, struct buf *out, struct err *err)
 {
@@ -56,8 +47,8 @@ static bool decode_percent(struct str text, struct buf *out, struct err *err)
         text = str_skip(text, plain);
         if (text.len == 0)
             break;
-        int high = text.len > 2 ? hex_digit(text.ptr[1]) : -1;
-        int low = text.len > 2 ? hex_digit(text.ptr[2]) : -1;
+        int high = text.len > 2 ? str_hex_value(text.ptr[1]) : -1;
+        int low = text.len > 2 ? str_hex_value(text.ptr[2]) : -1;
         if (high < 0 || low < 0)
             return err_set(err, ERR_INVALID, "The data URL has a broken percent code.");
         if (!buf_append_char(out, (char)(high << 4 | low)))

@@ -1,4 +1,5 @@
-/* Leftovers: the predictions that an earlier process accepted and did not end.
+/* Leftovers: the predictions that an earlier process accepted and did not end, and the blobs that
+ * it stored without storing their records (or the reverse: ownership.h).
  *
  *   a cancel was wished       -> CANCELED
  *   given to runners too often, or its version is gone -> FAILED with the reason
@@ -12,7 +13,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "blob/blob.h"
 #include "domain/limits.h"
+#include "predict/ownership.h"
 #include "predict/predict_private.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
@@ -112,13 +115,17 @@ static bool take_up_leftover(struct predict *predict, struct leftover *one)
 bool leftovers_take_up(struct predict *predict, struct err *err)
 {
     struct leftovers leftovers = { 0 };
-    bool ok = store_prediction_unfinished(predict->options.store, on_leftover, &leftovers, err);
+    struct store *store = predict->options.store;
+    bool ok = blob_settle(predict->options.blobs, ownership_of, store, err) &&
+              store_prediction_unfinished(store, on_leftover, &leftovers, err);
     bool enough = true;
     for (size_t i = 0; ok && enough && i < leftovers.count; i++)
         enough = take_up_leftover(predict, &leftovers.all[i]);
     predict_write_wait(predict); /* they live in the array */
-    if (ok && leftovers.count > 0)
+    if (ok && leftovers.count > 0) {
         log_event(LOG_INFO, "leftovers", "count=%zu", leftovers.count);
+        predict_wake(predict); /* else they wait for the first request */
+    }
     free(leftovers.all);
     if (ok && !enough)
         return err_set(err, ERR_NO_MEMORY, "There is no memory for the unfinished predictions.");

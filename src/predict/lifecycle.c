@@ -28,10 +28,10 @@
 #include "blob/blob.h"
 #include "domain/limits.h"
 #include "predict/inputs.h"
+#include "predict/ownership.h"
 #include "predict/predict_private.h"
 #include "registry/registry.h"
 
-#define RECORD_BYTES_MAX ((size_t)LIMIT_JSON_BODY_BYTES + LIMIT_OUTPUT_JSON_BYTES + (8u << 20))
 #define BLOB_ATTEMPTS 5
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 5000
@@ -157,15 +157,36 @@ static void remove_outputs(struct run *run)
 {
     for (int i = 0; i < run->output_count; i++) {
         if (run->outputs[i].ref[0])
-            blob_remove(run->predict->options.blobs, str_from(run->outputs[i].ref), NULL);
+            blob_remove(run->predict->options.blobs, run->id, str_from(run->outputs[i].ref), NULL);
         run->outputs[i].ref[0] = '\0';
     }
 }
 
-void lifecycle_abandon(void *context)
+/* A refused end is no proof that the outputs are nobody's: the same end may have been stored by a
+ * write that was reported as failed. So the record is asked. */
+static void settle_output(struct run *run, struct str ref)
 {
-    remove_outputs(context);
-    lifecycle_run_unref(context);
+    const struct predict_options *options = &run->predict->options;
+    struct err err = { 0 };
+    bool owned = run->end_applied;
+    if (!owned && !ownership_of(options->store, run->id, ref, &owned, &err)) {
+        log_error(LOG_WARN, "output_left_in_doubt", &err, "id=%s", run->id);
+        return; /* the next start asks again */
+    }
+    if (owned)
+        blob_confirm(options->blobs, run->id, ref);
+    else
+        blob_remove(options->blobs, run->id, ref, NULL);
+}
+
+void lifecycle_settle(void *context)
+{
+    struct run *run = context;
+    for (int i = 0; i < run->output_count; i++) {
+        if (run->outputs[i].ref[0])
+            settle_output(run, str_from(run->outputs[i].ref));
+    }
+    lifecycle_run_unref(run);
 }
 
 /* Only what is a plain file: a runner is not trusted to have written one. */
@@ -176,7 +197,7 @@ static bool store_output(struct run *run, struct run_file *file, struct err *err
     snprintf(path, sizeof path, "%s/%s", run->folder, file->name);
     if (lstat(path, &info) < 0 || !S_ISREG(info.st_mode))
         return err_set(err, ERR_MODEL, "The model named an output file that it did not write.");
-    return blob_put_file(run->predict->options.blobs, path, file->name, file->ref, err);
+    return blob_put_file(run->predict->options.blobs, path, file->name, run->id, file->ref, err);
 }
 
 /* All outputs into the blob store; those that are there already stay. */
@@ -281,9 +302,8 @@ static void on_end_stored(struct store_write *write)
         predict_live_remove(predict, run->id);
     }
     /* Also when nothing is to be removed: the supervisor counts the runs that end. */
-    if (write->applied)
-        run->output_count = 0;
-    run->mail.kind = MAIL_ORPHANS;
+    run->end_applied = write->applied;
+    run->mail.kind = MAIL_OVER;
     predict_post(predict, &run->mail);
     predict_write_finished(predict);
 }
@@ -417,11 +437,11 @@ void lifecycle_retry(struct run *run)
     case RETRY_WRITE:
         submit_end(run);
         break;
-    case RETRY_ORPHANS:
+    case RETRY_SETTLE:
         if (run->output_count == 0)
             lifecycle_run_unref(run);
-        else if (!work_submit(run->predict->results_pool, lifecycle_abandon, run))
-            lifecycle_retry_later(run, RETRY_ORPHANS);
+        else if (!work_submit(run->predict->results_pool, lifecycle_settle, run))
+            lifecycle_retry_later(run, RETRY_SETTLE);
         break;
     }
 }

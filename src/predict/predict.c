@@ -23,6 +23,8 @@
 #define INPUT_THREADS 8 /* they wait for other people's servers */
 #define RESULT_THREADS 2
 #define POOL_QUEUE_MAX 65536
+#define CREATION_TEXT_BYTES 128 /* of account and source, and a short webhook's URL */
+#define CREATION_SPARES_MAX 64
 
 /* ---- Shared by the files of this folder ---------------------------------------------------- */
 
@@ -111,14 +113,46 @@ struct creation {
     predict_created *done;
     void *context;
     char *input, *filter;
+    struct creation *next; /* while it is a spare one */
+    size_t text_size;
     char text[];
 };
 
+/* Most creates have the same few bytes of text. They take turns in the memory of the ones before,
+ * as a creation is larger than what malloc is quick with. */
+static struct creation *creation_take(struct predict *predict, size_t text_size)
+{
+    struct creation *creation = NULL;
+    size_t size = text_size > CREATION_TEXT_BYTES ? text_size : CREATION_TEXT_BYTES;
+    pthread_mutex_lock(&predict->lock);
+    if (size == CREATION_TEXT_BYTES && (creation = predict->spare)) {
+        predict->spare = creation->next;
+        predict->spare_count--;
+    }
+    pthread_mutex_unlock(&predict->lock);
+    if (!creation)
+        creation = malloc(sizeof *creation + size);
+    if (creation)
+        *creation = (struct creation){ .predict = predict, .text_size = size };
+    return creation;
+}
+
 static void creation_free(struct creation *creation)
 {
+    struct predict *predict = creation->predict;
     free(creation->input);
     free(creation->filter);
-    free(creation);
+    pthread_mutex_lock(&predict->lock);
+    bool keep =
+        creation->text_size == CREATION_TEXT_BYTES && predict->spare_count < CREATION_SPARES_MAX;
+    if (keep) {
+        creation->next = predict->spare;
+        predict->spare = creation;
+        predict->spare_count++;
+    }
+    pthread_mutex_unlock(&predict->lock);
+    if (!keep)
+        free(creation);
 }
 
 /* Writer thread. */
@@ -134,7 +168,8 @@ static void on_created(struct store_write *write)
     } else {
         if (!queue_push(predict->options.queue, version_id, id, false, true))
             log_event(LOG_ERROR, "prediction_not_queued", "id=%s", id); /* the next start will */
-        predict_wake(predict);
+        else if (queue_length(predict->options.queue, version_id) == 1)
+            predict_wake(predict); /* behind another one it changes nothing for the supervisor */
         creation->done(creation->context, &creation->prediction, NULL);
     }
     creation_free(creation);
@@ -172,13 +207,12 @@ static struct creation *creation_new(struct predict *predict, const struct predi
 {
     size_t size =
         text_bytes(request->account) + text_bytes(request->webhook) + text_bytes(request->source);
-    struct creation *creation = calloc(1, sizeof *creation + size);
+    struct creation *creation = creation_take(predict, size);
     if (!creation)
         return NULL;
     char *at = creation->text;
     int64_t now_us = clock_now_us();
     struct prediction *prediction = &creation->prediction;
-    creation->predict = predict;
     creation->version = request->version;
     id_prediction(now_us / 1000, prediction->id);
     prediction->account = put_text(&at, request->account);
@@ -220,6 +254,8 @@ void predict_create(struct predict *predict, const struct predict_request *reque
     }
     creation->done = done;
     creation->context = context;
+    if (request->prepared)
+        request->prepared(context, &creation->prediction);
     creation->write = (struct store_write){ .kind = STORE_PREDICTION_INSERT,
                                             .prediction = &creation->prediction,
                                             .done = on_created,
@@ -464,11 +500,11 @@ static void release(struct predict *predict)
         if (mail->kind == MAIL_CANCEL)
             free(mail);
         else
-            lifecycle_abandon(mail->run);
+            lifecycle_settle(mail->run);
     }
     for (struct run *run = predict->retries, *next; run; run = next) {
         next = run->retry_next;
-        lifecycle_abandon(run); /* not stored: the next start runs it again */
+        lifecycle_settle(run); /* not stored: the next start runs it again */
     }
     if (predict->waiters)
         waiters_give_up(predict->waiters);
@@ -476,6 +512,10 @@ static void release(struct predict *predict)
     for (struct table_entry *entry; (entry = table_any(&predict->live));)
         free(table_remove(&predict->live, entry->id));
     table_done(&predict->live);
+    for (struct creation *creation = predict->spare, *next; creation; creation = next) {
+        next = creation->next;
+        free(creation);
+    }
     for (struct lane *lane = predict->lanes, *next; lane; lane = next) {
         next = lane->next;
         free(lane);

@@ -61,6 +61,9 @@ struct predict_request {
     const char *webhook;                 /* NULL: none */
     const json_t *webhook_events_filter; /* NULL: none */
     const char *source;                  /* "api" or "web" */
+    /* NULL, or called on the caller's thread before the write is handed over, with the record as it
+     * will be stored: the time to make the answer that `done` gives when the write is on disk. */
+    void (*prepared)(void *context, const struct prediction *prediction);
 };
 
 /* Called once. ok: *prediction is what was stored (borrowed during the call). Not ok: err, e.g.

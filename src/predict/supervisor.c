@@ -446,7 +446,7 @@ static void on_run_over(struct predict *predict, struct run *run)
         return;
     }
     run->failures = 0;
-    run->retry = RETRY_ORPHANS;
+    run->retry = RETRY_SETTLE;
     lifecycle_retry(run);
 }
 
@@ -466,7 +466,7 @@ static void read_mail(struct predict *predict)
         case MAIL_RETRY:
             lifecycle_retry_later(mail->run, mail->run->retry);
             break;
-        case MAIL_ORPHANS:
+        case MAIL_OVER:
             on_run_over(predict, mail->run);
             break;
         case MAIL_CANCEL:

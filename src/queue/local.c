@@ -1,7 +1,7 @@
 /* The queue within one process: lanes in memory, one lock over all of them.
  *
  * A lane exists while it has entries or reserved places. Lanes are few (one per model version in
- * use), so they are a plain list; entries of one lane are a doubly linked list, and taking one out
+ * use), so they are a plain list; entries of one lane are a linked list, and taking one out
  * of the middle (a cancel) walks it: a lane is bounded, so that walk is too.
  * Not here: which lane runs next (predict/), durability (the store is the truth). */
 #include <pthread.h>
@@ -12,9 +12,9 @@
 #include "base/id.h"
 #include "queue/queue.h"
 
-struct entry {
-    struct entry *next, *previous;
-    int64_t turn; /* when it came, compared between lanes; requeued ones come before all others */
+struct entry { /* 39 bytes: one more, and malloc would use 64 for it, not 48 */
+    struct entry *next;
+    uint32_t turn; /* when it came, compared between lanes; requeued ones come before all others */
     char id[ID_PREDICTION_LEN + 1];
 };
 
@@ -29,8 +29,8 @@ struct queue {
     pthread_mutex_t lock;
     size_t lane_max, total_max;
     struct lane *lanes;
-    size_t length, reserved; /* over all lanes */
-    int64_t next_turn, first_turn;
+    size_t length, reserved;        /* over all lanes */
+    uint32_t next_turn, first_turn; /* they may wrap: only differences count */
 };
 
 bool queue_new(size_t lane_max, size_t total_max, struct queue **ret_queue, struct err *err)
@@ -103,31 +103,27 @@ static void lane_drop_if_empty(struct queue *queue, struct lane *lane)
 static void lane_put(struct queue *queue, struct lane *lane, struct entry *entry, bool front)
 {
     entry->turn = front ? --queue->first_turn : queue->next_turn++;
-    entry->previous = front ? NULL : lane->last;
     entry->next = front ? lane->first : NULL;
-    if (entry->previous)
-        entry->previous->next = entry;
-    else
+    if (front || !lane->last)
         lane->first = entry;
-    if (entry->next)
-        entry->next->previous = entry;
     else
+        lane->last->next = entry;
+    if (!entry->next)
         lane->last = entry;
     lane->length++;
     queue->length++;
 }
 
-/* Take the entry out and free it; the lane may go with it. */
-static void lane_take(struct queue *queue, struct lane *lane, struct entry *entry)
+/* Take the entry after `previous` (NULL: the first) out and free it; the lane may go with it. */
+static void lane_take(struct queue *queue, struct lane *lane, struct entry *previous)
 {
-    if (entry->previous)
-        entry->previous->next = entry->next;
+    struct entry *entry = previous ? previous->next : lane->first;
+    if (previous)
+        previous->next = entry->next;
     else
         lane->first = entry->next;
-    if (entry->next)
-        entry->next->previous = entry->previous;
-    else
-        lane->last = entry->previous;
+    if (!entry->next)
+        lane->last = previous;
     lane->length--;
     queue->length--;
     free(entry);
@@ -198,7 +194,7 @@ bool queue_pop(struct queue *queue, const char *version, char *ret_id)
     bool found = lane && lane->first;
     if (found) {
         memcpy(ret_id, lane->first->id, sizeof lane->first->id);
-        lane_take(queue, lane, lane->first);
+        lane_take(queue, lane, NULL);
     }
     pthread_mutex_unlock(&queue->lock);
     return found;
@@ -208,11 +204,13 @@ bool queue_remove(struct queue *queue, const char *version, const char *id)
 {
     pthread_mutex_lock(&queue->lock);
     struct lane *lane = lane_find(queue, version);
-    struct entry *entry = lane ? lane->first : NULL;
-    while (entry && strcmp(entry->id, id) != 0)
+    struct entry *entry = lane ? lane->first : NULL, *previous = NULL;
+    while (entry && strcmp(entry->id, id) != 0) {
+        previous = entry;
         entry = entry->next;
+    }
     if (entry)
-        lane_take(queue, lane, entry);
+        lane_take(queue, lane, previous);
     pthread_mutex_unlock(&queue->lock);
     return entry != NULL;
 }
@@ -228,7 +226,7 @@ size_t queue_length(struct queue *queue, const char *version)
 
 /* A lane as it was when queue_each_lane looked: the callback runs without the lock. */
 struct lane_view {
-    int64_t turn;
+    uint32_t turn;
     size_t length;
     char *version;
 };
@@ -236,7 +234,8 @@ struct lane_view {
 static int view_compare(const void *a, const void *b)
 {
     const struct lane_view *left = a, *right = b;
-    return (left->turn > right->turn) - (left->turn < right->turn);
+    int32_t ahead = (int32_t)(left->turn - right->turn);
+    return (ahead > 0) - (ahead < 0);
 }
 
 static struct lane_view *queue_look(struct queue *queue, size_t *ret_count)

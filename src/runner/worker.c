@@ -75,12 +75,15 @@ static void send_event(void *context, const struct wire_message *event)
 
 /* ---- Control thread ----------------------------------------------------------------------- */
 
-static void on_job(struct worker *worker, const struct wire_message *message)
+/* The message is done before the job is posted: from then on the model thread alone counts
+ * references to the input. */
+static void on_job(struct worker *worker, struct wire_message *message)
 {
     struct job *job = job_new(worker->model, message->id, (json_t *)(uintptr_t)message->job.input,
                               (json_t *)(uintptr_t)message->job.files, message->job.folder);
     if (!job)
         _exit(EXIT_PROTOCOL);
+    wire_message_done(message);
     pthread_mutex_lock(&worker->lock);
     if (worker->posted) {
         fprintf(stderr, "mimeo-runner: got a job while one was waiting\n");
@@ -102,7 +105,7 @@ static void on_cancel(struct worker *worker, const char *id)
     pthread_mutex_unlock(&worker->lock);
 }
 
-static void on_message(struct worker *worker, const struct wire_message *message)
+static void on_message(struct worker *worker, struct wire_message *message)
 {
     switch (message->type) {
     case WIRE_JOB:

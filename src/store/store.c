@@ -1,8 +1,8 @@
 /* The store's front: picks the back end by the location's scheme, and runs the writer thread.
  *
  * Group commit: whatever was submitted while one transaction was on its way to the disk goes into
- * the next one. No timer and no delay: alone, a write commits at once; under load the disk's own
- * slowness makes the batches.
+ * the next one. Alone, a write commits at once. After a large batch the next one is waited for, no
+ * longer than about a commit takes: half as many commits cost half as much.
  *
  * Invariants
  *  (1) A write leaves the queue once, and its done() is called once, after the commit or the error.
@@ -16,10 +16,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "store/store_backend.h"
 
 #define STORE_BATCH_BYTES (8u << 20) /* of large fields in one transaction; at least one write */
+#define STORE_GATHER_FROM 8          /* writes in a batch; after it the next one is waited for */
+#define STORE_GATHER_MAX 32          /* no longer than until there are so many */
+#define STORE_GATHER_US 200          /* nor longer than a commit takes */
 
 static const struct store_backend *const backends[] = { &store_backend_sqlite };
 
@@ -29,6 +33,8 @@ struct store {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct store_write *head, **tail; /* waiting writes, oldest first */
+    int waiting;                      /* how many those are */
+    int wanted;                       /* the writer sleeps until there are so many */
     bool stopping;
     pthread_t writer;
 };
@@ -56,15 +62,36 @@ static size_t write_bytes(const struct store_write *write)
     }
 }
 
+/* Lock held. Wait for the first write; and, when the last batch was a large one, a moment longer
+ * for as many again, as most of its clients come back at once. */
+static void store_gather(struct store *store, int last_count)
+{
+    struct timespec until;
+    store->wanted = 1;
+    while (store->waiting < store->wanted && !store->stopping)
+        pthread_cond_wait(&store->wake, &store->lock);
+    store->wanted = last_count < STORE_GATHER_MAX ? last_count : STORE_GATHER_MAX;
+    if (last_count >= STORE_GATHER_FROM && store->waiting < store->wanted) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += STORE_GATHER_US * 1000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        while (store->waiting < store->wanted && !store->stopping &&
+               pthread_cond_clockwait(&store->wake, &store->lock, CLOCK_MONOTONIC, &until) == 0)
+            continue;
+    }
+    store->wanted = 0; /* at work: nothing is to wake it */
+}
+
 /* Wait for writes and take the next batch off the queue. 0: the store is closing and all is done.
  */
-static int store_take(struct store *store, struct store_write *batch[STORE_BATCH_MAX])
+static int store_take(struct store *store, struct store_write *batch[STORE_BATCH_MAX],
+                      int last_count)
 {
     int count = 0;
     size_t bytes = 0;
     pthread_mutex_lock(&store->lock);
-    while (!store->head && !store->stopping)
-        pthread_cond_wait(&store->wake, &store->lock);
+    store_gather(store, last_count);
     while (store->head && count < STORE_BATCH_MAX) {
         bytes += write_bytes(store->head);
         if (count > 0 && bytes > STORE_BATCH_BYTES)
@@ -72,6 +99,7 @@ static int store_take(struct store *store, struct store_write *batch[STORE_BATCH
         batch[count++] = store->head;
         store->head = store->head->next;
     }
+    store->waiting -= count;
     if (!store->head)
         store->tail = &store->head;
     pthread_mutex_unlock(&store->lock);
@@ -115,7 +143,7 @@ static void *store_writer_main(void *context)
     struct store *store = context;
     struct store_write *batch[STORE_BATCH_MAX];
     pthread_setname_np(pthread_self(), "store-writer");
-    for (int count; (count = store_take(store, batch)) > 0;) {
+    for (int count = 0; (count = store_take(store, batch, count)) > 0;) {
         store_apply(store, batch, count);
         for (int i = 0; i < count; i++)
             batch[i]->done(batch[i]); /* may free it */
@@ -203,7 +231,8 @@ void store_submit(struct store *store, struct store_write *write)
     pthread_mutex_lock(&store->lock);
     *store->tail = write;
     store->tail = &write->next;
-    pthread_cond_signal(&store->wake);
+    if (++store->waiting == store->wanted)
+        pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
 }
 

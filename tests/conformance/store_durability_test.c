@@ -144,7 +144,7 @@ static pid_t start_writer(const struct fixture *f, int number, int count, int ga
     }
     struct store_token token = { .name = "", .account = "alice", .prefix = "r8_", .created_us = 1 };
     token.hash[0] = (unsigned char)number;
-    snprintf(token.id, sizeof token.id, "token-%d", number);
+    snprintf(token.id, sizeof token.id, "token-%d", token.hash[0]);
     struct store_write write = { .kind = STORE_TOKEN_INSERT, .token = &token };
     if (!store_write_wait(mine.store, &write, &mine.err))
         _exit(4);

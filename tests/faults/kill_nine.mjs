@@ -5,15 +5,12 @@
 //   lost:    an id that was answered 201 and is later unknown
 //   stuck:   an id that does not reach a terminal state once the server is left alone
 //   double:  a terminal state (or its completed_at) that changes after it was seen
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+//   orphans: a blob that no record names, or an output whose blob is not there
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-
-const TOKEN = "r8_faults1";
-const TERMINAL = new Set(["succeeded", "failed", "canceled", "aborted"]);
-const build = process.env.MIMEO_BUILD ?? "build";
+import { Server, TERMINAL } from "./server.mjs";
 
 // A small generator of its own, so that a failing seed can be run again.
 function randomFrom(seed) {
@@ -26,57 +23,23 @@ function randomFrom(seed) {
     };
 }
 
-export class Server {
-    constructor(data) { this.data = data; this.log = ""; }
-
-    async start() {
-        this.process = spawn(`${build}/mimeo`, ["serve", "--listen", "127.0.0.1:0", "--data", this.data, "--runner", `${build}/mimeo-test-runner`,
-            "--manifests", "tests/models", "--cancel-grace", "300", "--log-level", "warn"],
-            { env: { ...process.env, MIMEO_TOKEN: TOKEN }, stdio: ["ignore", "pipe", "pipe"] });
-        this.process.stderr.on("data", (chunk) => { this.log = (this.log + chunk).slice(-20000); });
-        this.ended = new Promise((resolve) => this.process.once("exit", resolve));
-        this.url = await new Promise((resolve, reject) => {
-            let text = "";
-            this.process.stdout.on("data", (chunk) => {
-                text += chunk;
-                const found = text.match(/listening on (http:\/\/\S+)/);
-                if (found) resolve(found[1]);
-            });
-            this.process.once("exit", (code, signal) => reject(new Error(`server ended (${code ?? signal}) before it was ready:\n${this.log}`)));
-        });
+// Blobs that no record names, and outputs without a blob.
+async function countOrphans(server, say) {
+    const named = [];
+    for (let path = "/v1/predictions"; path;) {
+        const page = (await server.call("GET", path)).body;
+        for (const { id } of page.results) {
+            const { output } = await server.until(id); // also those that were stored and never acknowledged
+            if (output?.startsWith("http")) named.push(new URL(output).pathname.split("/")[2]);
+        }
+        path = page.next && new URL(page.next).pathname + new URL(page.next).search;
     }
-
-    async kill() { this.process.kill("SIGKILL"); await this.ended; }
-    async stop() { this.process.kill("SIGTERM"); await this.ended; }
-
-    runnerPids() {
-        const pids = [];
-        try {
-            for (const pid of readFileSync(`/proc/${this.process.pid}/task/${this.process.pid}/children`, "utf8").split(" ")) if (pid.trim()) pids.push(Number(pid));
-            // Children made by another thread stand under that thread.
-        } catch { /* it just died */ }
-        return pids;
-    }
-
-    async call(method, path, body) {
-        const response = await fetch(this.url + path, { method, headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
-            body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(20000) });
-        const text = await response.text();
-        return { status: response.status, body: text ? JSON.parse(text) : null };
-    }
-}
-
-function allRunnerPids(server) {
-    const pids = new Set(server.runnerPids());
-    try {
-        for (const task of readdirSafe(`/proc/${server.process.pid}/task`))
-            for (const pid of readFileSync(`/proc/${server.process.pid}/task/${task}/children`, "utf8").split(" ")) if (pid.trim()) pids.add(Number(pid));
-    } catch { /* it just died */ }
-    return [...pids];
-}
-
-function readdirSafe(path) {
-    try { return readdirSync(path); } catch { return []; }
+    await server.stop(); // what is being confirmed is, now
+    await server.start();
+    const stored = readdirSync(`${server.data}/blobs`, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name.slice(0, 32));
+    const alone = stored.filter((key) => !named.includes(key)).concat(named.filter((key) => !stored.includes(key)));
+    for (const key of alone) say(`${key}: ${stored.includes(key) ? "no record names it" : "has no blob"}`);
+    return alone.length;
 }
 
 export async function killNine({ cycles, seconds, seed, say = () => {} }) {
@@ -105,6 +68,7 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
         () => ["test/noop", { text: "y" }],
         () => ["test/sleep", { seconds: random() * 0.05 }],
         () => ["test/sleep", { seconds: random() * 0.05 }],
+        () => ["test/copy_file", { image: "data:,x" }],
     ];
 
     async function client() {
@@ -137,7 +101,7 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
     try {
         while (result.cycles < cycles && (Date.now() - started) / 1000 < seconds) {
             await sleep(20 + random() * 250);
-            const runners = allRunnerPids(server);
+            const runners = server.runnerPids();
             if (runners.length > 0 && random() < 0.5) {
                 try { process.kill(runners[Math.floor(random() * runners.length)], "SIGKILL"); } catch { /* it had ended */ }
                 result.runnerKills++;
@@ -165,9 +129,10 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
             }
         }
         result.accepted = accepted.size;
+        result.orphans = await countOrphans(server, say);
     } finally {
         running = false;
-        if (result.lost || result.stuck || result.double) say(server.log);
+        if (result.lost || result.stuck || result.double || result.orphans) say(server.log);
         await server.stop();
         rmSync(data, { recursive: true, force: true });
     }
@@ -180,6 +145,6 @@ if (process.argv[1]?.endsWith("kill_nine.mjs")) {
     const result = await killNine({ cycles: Number(cycles), seconds: Number(seconds), seed: Number(seed), say: console.log });
     console.log(JSON.stringify(result));
     console.log(`${result.cycles} cycles (${result.serverKills} of the server, ${result.runnerKills} of a runner), ${result.accepted} accepted: ` +
-        `${result.lost} lost, ${result.stuck} stuck, ${result.double} double terminal states`);
-    process.exit(result.lost + result.stuck + result.double === 0 ? 0 : 1);
+        `${result.lost} lost, ${result.stuck} stuck, ${result.double} double terminal states, ${result.orphans} orphaned blobs`);
+    process.exit(result.lost + result.stuck + result.double + result.orphans === 0 ? 0 : 1);
 }

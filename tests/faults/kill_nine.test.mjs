@@ -8,5 +8,6 @@ test("kill -9 of server and runners under load loses nothing, leaves nothing unf
     const result = await killNine({ cycles: 30, seconds: 60, seed: Number(process.env.MIMEO_SEED ?? Date.now() % 1e9), say: (line) => said.push(line) });
     assert.ok(result.cycles >= 10, `only ${result.cycles} cycles`);
     assert.ok(result.serverKills > 0 && result.accepted > 0, JSON.stringify(result));
-    assert.deepEqual({ lost: result.lost, stuck: result.stuck, double: result.double }, { lost: 0, stuck: 0, double: 0 }, said.join("\n"));
+    const { lost, stuck, double, orphans } = result;
+    assert.deepEqual({ lost, stuck, double, orphans }, { lost: 0, stuck: 0, double: 0, orphans: 0 }, said.join("\n"));
 });

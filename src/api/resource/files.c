@@ -140,7 +140,8 @@ static void reply_file(struct http_call *call, int status, const struct store_fi
     reply_json(call, status, &body);
 }
 
-/* Bytes first, then the record: what a crash leaves is a blob nobody knows, never the reverse. */
+/* Bytes first, then the record; a crash in between leaves a blob in doubt, which the next start
+ * removes. */
 static bool keep_file(struct http_call *call, struct store_file *file, struct str content,
                       struct err *err)
 {
@@ -153,14 +154,16 @@ static bool keep_file(struct http_call *call, struct store_file *file, struct st
     file->created_us = clock_now_us();
     file->expires_us = file->created_us + (int64_t)LIMIT_FILE_LIFETIME_S * 1000000;
     hash_content(content, file);
-    if (!blob_put_bytes(api->blobs, content, file->name, ref, err))
+    if (!blob_put_bytes(api->blobs, content, file->name, file->id, ref, err))
         return false;
     file->blob = ref;
     write.file = file;
-    if (store_write_wait(api->store, &write, err))
-        return true;
-    blob_remove(api->blobs, str_from(ref), NULL);
-    return false;
+    if (!store_write_wait(api->store, &write, err)) {
+        blob_remove(api->blobs, file->id, str_from(ref), NULL);
+        return false;
+    }
+    blob_confirm(api->blobs, file->id, str_from(ref));
+    return true;
 }
 
 static void upload(struct http_call *call)
@@ -225,17 +228,21 @@ static void delete (struct http_call *call)
     if (!find_file(call, http_account(call), &file))
         return;
     write.id = file.id;
-    if (!store_write_wait(api->store, &write, &err)) {
+    if (!blob_doubt(api->blobs, file.id, str_from(file.blob), &err)) {
         problem_reply(call, &err);
         return;
     }
-    if (!write.applied) {
-        problem_reply_file_not_found(call);
+    if (!store_write_wait(api->store, &write, &err)) {
+        blob_confirm(api->blobs, file.id, str_from(file.blob));
+        problem_reply(call, &err);
         return;
     }
-    blob_remove(api->blobs, str_from(file.blob),
-                NULL); /* else the disk keeps it; the API does not */
-    reply_empty(call);
+    /* What cannot be removed now stays in doubt, and the next start removes it. */
+    blob_remove(api->blobs, file.id, str_from(file.blob), NULL);
+    if (write.applied)
+        reply_empty(call);
+    else
+        problem_reply_file_not_found(call);
 }
 
 /* base64 of HMAC-SHA256 over "{owner} {id} {expiry}". */

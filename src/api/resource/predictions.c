@@ -34,6 +34,7 @@
 struct creation { /* in the call's arena: gone once the call is answered */
     struct http_call *call;
     int wait_ms;         /* 0: answer at once */
+    bool made;           /* the answer is there, to be given when the record is stored */
     const char *applied; /* the Prefer header's preference, to echo */
 };
 
@@ -56,6 +57,22 @@ static void set_location(struct http_call *call, const char *id)
         http_set_header(call, "Location", url);
 }
 
+/* On the loop, while the record is on its way to the disk. */
+static void prepared(void *context, const struct prediction *prediction)
+{
+    struct creation *creation = context;
+    struct http_call *call = creation->call;
+    struct render_options options = { api_of(call), http_base_url(call), false, false };
+    struct buf body;
+
+    if (creation->wait_ms)
+        return;
+    buf_init(&body, RENDER_BYTES_MAX);
+    render_prediction(&options, prediction, &body);
+    set_location(call, prediction->id);
+    creation->made = reply_json_make(call, 201, &body);
+}
+
 static void created(void *context, const struct prediction *prediction, const struct err *err)
 {
     struct creation *creation = context;
@@ -64,6 +81,10 @@ static void created(void *context, const struct prediction *prediction, const st
 
     if (err) {
         problem_reply(call, err);
+        return;
+    }
+    if (creation->made) {
+        http_reply_made(call);
         return;
     }
     if (creation->applied)
@@ -88,6 +109,7 @@ static void submit(struct http_call *call, const struct envelope_request *body,
         .webhook = body->webhook,
         .webhook_events_filter = body->events_filter,
         .source = "api",
+        .prepared = prepared,
     };
     struct validation_error *errors =
         validation_check(version->input_schema, body->input, "input", false, http_arena(call));

@@ -34,7 +34,8 @@ static int set_up(void **state)
     assert_true(blob_open(fixture->folder, S("0123456789abcdef0123456789abcdef"),
                           &fixture->api.blobs, NULL));
     fixture->api.link_lifetime_s = 3600;
-    assert_true(blob_put_bytes(fixture->api.blobs, S("hello"), "out-0.png", fixture->ref, NULL));
+    assert_true(
+        blob_put_bytes(fixture->api.blobs, S("hello"), "out-0.png", "record", fixture->ref, NULL));
     buf_init(&fixture->out, RENDER_BYTES_MAX);
     *state = fixture;
     return 0;

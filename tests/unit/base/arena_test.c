@@ -60,12 +60,39 @@ static void text_is_copied(void **state)
     arena_done(&arena);
 }
 
+static void a_reset_arena_is_as_new(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena, 100000);
+    arena_reset(&arena); /* nothing was taken: nothing to keep */
+    for (int round = 0; round < 3; round++) {
+        size_t sizes[] = { 100, 3000, 3000, 20000 };
+        for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+            char *bytes = arena_alloc(&arena, sizes[i]);
+            assert_non_null(bytes);
+            for (size_t k = 0; k < sizes[i]; k++)
+                assert_int_equal(bytes[k], 0);
+            memset(bytes, 0xff, sizes[i]);
+        }
+        arena_reset(&arena);
+        assert_int_equal(arena.used, 0);
+        assert_null(arena_alloc(&arena, 100001)); /* the limit stays */
+    }
+    arena_done(&arena);
+    assert_non_null(arena_alloc(&arena, 20000)); /* a large first block is not kept */
+    arena_reset(&arena);
+    assert_null(arena.blocks);
+    arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_aligned_zeroed_and_apart),
         cmocka_unit_test(the_limit_holds),
         cmocka_unit_test(text_is_copied),
+        cmocka_unit_test(a_reset_arena_is_as_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

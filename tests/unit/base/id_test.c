@@ -42,6 +42,7 @@ static void prediction_ids_are_laid_out_as_replicates(void **state)
         uint32_t time = (uint32_t)bytes[8] << 24 | (uint32_t)bytes[9] << 16 |
                         (uint32_t)bytes[10] << 8 | bytes[11];
         assert_int_equal(time, now_ms >> 16);
+        assert_int_equal(bytes[12] << 8 | bytes[13], now_ms & 0xffff);
         assert_int_equal(bytes[16], 0);
     }
 }

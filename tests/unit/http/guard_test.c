@@ -50,7 +50,7 @@ static void overdue_connections_are_cut_and_others_are_not(void **state)
     }
 }
 
-static void a_lingering_socket_takes_what_still_comes(void **state)
+static void a_lingering_socket_shows_its_end_and_takes_what_still_comes(void **state)
 {
     static char bytes[1 << 20];
     struct guard *guard;
@@ -59,8 +59,11 @@ static void a_lingering_socket_takes_what_still_comes(void **state)
     (void)state;
     assert_true(guard_new(&guard, &err));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    guard_linger(guard, pair[0]);
+    struct guard_connection *connection = guard_add(guard, pair[0]);
+    guard_linger(guard, connection);
+    guard_remove(guard, connection);
     close(pair[0]);
+    assert_int_equal(recv(pair[1], bytes, 1, 0), 0);
     for (int i = 0; i < 8; i++)
         for (size_t done = 0; done < sizeof bytes;) {
             ssize_t wrote = send(pair[1], bytes, sizeof bytes - done, MSG_NOSIGNAL);
@@ -75,7 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overdue_connections_are_cut_and_others_are_not),
-        cmocka_unit_test(a_lingering_socket_takes_what_still_comes),
+        cmocka_unit_test(a_lingering_socket_shows_its_end_and_takes_what_still_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -399,7 +399,7 @@ static void an_uploaded_file_is_an_input_of_its_account(void **state)
                                .expires_us = clock_now_us() + 1000000000 };
     char ref[BLOB_REF_MAX], input[512];
     struct err err = { 0 };
-    check(blob_put_bytes(bench->blobs, S("bytes"), "photo.jpeg", ref, &err), &err);
+    check(blob_put_bytes(bench->blobs, S("bytes"), "photo.jpeg", "record", ref, &err), &err);
     file.blob = ref;
     id_file(file.id);
     struct store_write write = { .kind = STORE_FILE_INSERT, .file = &file };
@@ -805,6 +805,50 @@ static void a_killed_server_takes_its_runners_along_and_its_predictions_run_agai
     assert_int_equal(prediction.attempts, 2);
 }
 
+/* Every state in which a killed server can leave blobs and records. */
+static void blobs_without_a_record_go_at_the_next_start(void **state)
+{
+    struct bench *bench = *state;
+    struct store_file file = {
+        .account = "tester", .name = "a", .content_type = "a/b", .metadata = S("{}")
+    };
+    char image[] = "{\"image\": \"data:,x\"}", id[ID_PREDICTION_LEN + 1];
+    char lost[3][BLOB_REF_MAX], kept[BLOB_REF_MAX], output[BLOB_REF_MAX];
+    struct err err = { 0 };
+    int fd;
+    int64_t size;
+    struct prediction prediction = run(bench, "copy_file", image);
+    assert_true(str_copy(str_skip(prediction.output, strlen("\"blob:")), output, sizeof output) &&
+                strlen(output) > 1);
+    output[strlen(output) - 1] = '\0';
+    close_parts(bench, 1000);
+    assert_true(store_open(bench->store_path, &bench->store, &err));
+    id_file(file.id);
+    id_prediction(1, id);
+    struct blob_store *blobs = bench->blobs;
+    /* Killed before its record; a second output of one that ended without it; of one unknown. */
+    check(blob_put_bytes(blobs, S("x"), "a", prediction.id, lost[0], &err), &err);
+    check(blob_put_bytes(blobs, S("x"), "a", id, lost[1], &err), &err);
+    check(blob_put_bytes(blobs, S("x"), "a", file.id, lost[2], &err), &err);
+    /* Killed after its record. */
+    check(blob_put_bytes(blobs, S("x"), "a", file.id, kept, &err), &err);
+    check(blob_doubt(blobs, prediction.id, str_from(output), &err), &err);
+    file.blob = kept;
+    struct store_write write = { .kind = STORE_FILE_INSERT, .file = &file };
+    check(store_write_wait(bench->store, &write, &err), &err);
+    store_close(bench->store);
+    open_parts(bench);
+    for (int i = 0; i < 3; i++)
+        assert_false(blob_read(blobs, str_from(lost[i]), &fd, &size, &err));
+    assert_true(blob_read(blobs, str_from(kept), &fd, &size, &err));
+    close(fd);
+    assert_true(blob_read(blobs, str_from(output), &fd, &size, &err));
+    close(fd);
+    char doubt[160];
+    snprintf(doubt, sizeof doubt, "%s/blobs/doubt", bench->folder);
+    assert_int_equal(count_files(doubt), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -839,6 +883,7 @@ int main(void)
         TEST(a_clean_stop_puts_the_running_one_back),
         TEST(a_drain_lets_the_running_one_end),
         TEST(what_a_dead_server_left_is_taken_up),
+        TEST(blobs_without_a_record_go_at_the_next_start),
         TEST(a_killed_server_takes_its_runners_along_and_its_predictions_run_again),
     };
     log_set_level(getenv("MIMEO_TEST_LOG") ? LOG_DEBUG : LOG_OFF);
