@@ -21,6 +21,7 @@
 #define SERVER_ARENA_BYTES_MAX (64u << 10)
 #define SERVER_BACKLOG 1024
 #define SERVER_LOOP_STACK_BYTES (256u << 10)
+#define SERVER_LOOPS 2u /* reading, checking and rendering use more than one core at full load */
 #define SERVER_CONNECTION_BYTES                                                                    \
     (16u << 10)              /* request line and headers; cleared for every request */
 #define SERVER_OTHER_FDS 128 /* kept free for files, the store, runners */
@@ -211,8 +212,9 @@ static bool start_daemon(struct http_server *server, int fd, struct err *err)
             connection_limit(server->options.connections_max), MHD_OPTION_CONNECTION_TIMEOUT,
             HTTP_KEEP_ALIVE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
             (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
-            (size_t)SERVER_LOOP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-            tls_options, MHD_OPTION_END);
+            (size_t)SERVER_LOOP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+            MHD_OPTION_THREAD_POOL_SIZE, SERVER_LOOPS, MHD_OPTION_ARRAY, tls_options,
+            MHD_OPTION_END);
         if (!server->daemon)
             ok = err_sys(err, ERR_INTERNAL, errno, "The HTTP server could not be started.");
     }

@@ -174,7 +174,6 @@ static void on_done(struct predict *predict, struct runner *runner,
     if (atomic_load(&run->canceled))
         status = PREDICTION_CANCELED; /* whoever asked was told that it would be */
     run->predict_seconds = message->done.predict_seconds;
-    run->form = runner->form;
     pthread_mutex_lock(&predict->lock);
     runner->run = NULL;
     runner->state = RUNNER_IDLE;
