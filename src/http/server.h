@@ -1,9 +1,10 @@
 /* The HTTP server over libmicrohttpd: epoll loop, routes, bodies, answers now or later.
  *
- * One loop thread reads requests. A handler runs on the loop thread when its route says
- * HTTP_ON_LOOP and the body is small, otherwise on a worker thread. It answers with http_reply*,
- * before it returns or at any later time from any thread: meanwhile the connection is suspended
- * and costs no thread. Knows nothing of predictions. Not here: errors' wording (api/problem.c). */
+ * Two loop threads read requests, each with the connections it accepted. A handler runs on its
+ * connection's loop thread when its route says HTTP_ON_LOOP and the body is small, otherwise on a
+ * worker thread. It answers with http_reply*, before it returns or at any later time from any
+ * thread: meanwhile the connection is suspended and costs no thread. Knows nothing of predictions.
+ * Not here: errors' wording (api/problem.c). */
 #ifndef MIMEO_HTTP_SERVER_H
 #define MIMEO_HTTP_SERVER_H
 

@@ -1,6 +1,6 @@
 /* What server.c (life of the server) and call.c (life of one call) share.
  *
- * A call's state, the only thing that the loop thread and a replying thread race on:
+ * A call's state, the only thing that its loop thread and a replying thread race on:
  *
  *              http_reply()                         the loop queues call->response
  *     OPEN ---------------------------> ANSWERED ------------------------------------> (sent)
@@ -17,7 +17,7 @@
  *      call_resume: once.
  *  (2) A call that another thread may answer is suspended before that thread is given it, or, when
  *      a handler on the loop gave it away itself, park() finds ANSWERED and resumes by itself.
- *  (3) Only the loop thread touches the connection otherwise; other threads leave a response.
+ *  (3) Only its own loop thread touches the connection otherwise; other threads leave a response.
  *  (4) A call has two owners, the connection and whoever owes the answer; the last frees it. So a
  *      client that goes away, or a server that stops, never frees a call under a handler. */
 #ifndef MIMEO_HTTP_SERVER_PRIVATE_H
@@ -106,7 +106,7 @@ struct http_call {
     int64_t started_us;
 };
 
-/* call.c, for server.c to hand to libmicrohttpd. All on the loop thread. */
+/* call.c, for server.c to hand to libmicrohttpd. All on the loop thread of the connection. */
 void *call_new_for_uri(void *server, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result call_on_request(void *server, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *upload,
@@ -122,8 +122,8 @@ void call_abandon_all(struct http_server *server);
  * more than all the rest, so only the first of the calls that come together does that itself. */
 void call_resume(struct http_call *call); /* any thread */
 
-/* Resume what others have left. On the loop before a resumed call goes on or ends, as it may be the
- * one that stands for the others; and when the server stops. */
+/* Resume what others have left, connections of the other loop too. On a loop before a resumed call
+ * goes on or ends, as it may be the one that stands for the others; and when the server stops. */
 void call_resume_answered(struct http_server *server);
 
 void http_call_unref(struct http_call *call); /* any thread; the last one frees it */
