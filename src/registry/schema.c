@@ -62,7 +62,7 @@ static void set_title(json_t *property, const char *name)
 
     if (json_object_get(property, "title"))
         return;
-    for (; name[len] && len < sizeof(title) - 1; len++) {
+    for (; len < sizeof(title) - 1 && name[len]; len++) {
         char c = name[len] == '_' ? ' ' : name[len];
 
         title[len] = upper ? (char)toupper((unsigned char)c) : c;

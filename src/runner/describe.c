@@ -13,7 +13,7 @@ static json_t *title_of(const char *name)
     char title[128];
     bool upper = true;
     size_t len = 0;
-    for (; name[len] && len < sizeof title - 1; len++) {
+    for (; len < sizeof title - 1 && name[len]; len++) {
         char c = name[len] == '_' ? ' ' : name[len];
         title[len] = upper ? (char)toupper((unsigned char)c) : c;
         upper = c == ' ';
