@@ -22,13 +22,13 @@
 static void call_unlink(struct http_call *call)
 {
     struct http_server *server = call->server;
-    if (!call->parked_link)
-        return;
+    if (!call->was_parked)
+        return; /* without a look at the link, which the other loop may move under the mutex */
     pthread_mutex_lock(&server->mutex);
     *call->parked_link = call->parked_next;
     if (call->parked_next)
         call->parked_next->parked_link = call->parked_link;
-    call->parked_link = NULL;
+    call->was_parked = false;
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -101,6 +101,7 @@ static bool park(struct http_call *call)
     if (call->parked_next)
         call->parked_next->parked_link = &call->parked_next;
     call->parked_link = &server->parked;
+    call->was_parked = true;
     server->parked = call;
     int expected = CALL_OPEN;
     if (!atomic_compare_exchange_strong(&call->state, &expected, CALL_PARKED))

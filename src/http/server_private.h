@@ -76,7 +76,8 @@ struct http_call {
     struct guard_connection *watched;
     atomic_int state;
     atomic_int references;
-    struct http_call *parked_next, **parked_link; /* link NULL: not in the list */
+    struct http_call *parked_next, **parked_link; /* in the server's list, under its mutex */
+    bool was_parked;                              /* is in that list; its own loop's only */
     struct http_call *answered_next;
 
     struct arena arena;
