@@ -82,7 +82,7 @@ test("a start finds tokens, files, links and the order of the list again", () =>
     for (const id of ids) await server.until(id);
     const list = async () => (await server.call("GET", "/v1/predictions")).body.results.map((one) => one.id);
     const before = await list();
-    assert.deepEqual(before.slice(0, 30), ids.toReversed());
+    assert.deepEqual(before.slice(0, 30), [...ids].reverse());
     for (const end of ["stop", "kill"]) {
         await server[end]();
         await server.start();
