@@ -97,34 +97,17 @@ static bool log_wanted(enum log_level level)
     return level >= log_threshold && level < LOG_OFF;
 }
 
-void log_event(enum log_level level, const char *event, const char *fmt, ...)
+__attribute__((format(printf, 4, 0))) static void log_write(enum log_level level, const char *event,
+                                                            const struct err *err, const char *fmt,
+                                                            va_list args)
 {
     if (!log_wanted(level))
         return;
     struct log_line line;
     log_begin(&line, level, event);
     if (fmt && *fmt) {
-        va_list args;
-        va_start(args, fmt);
         log_append(&line, " ");
         log_append_args(&line, fmt, args);
-        va_end(args);
-    }
-    log_finish(&line);
-}
-
-void log_error(enum log_level level, const char *event, const struct err *err, const char *fmt, ...)
-{
-    if (!log_wanted(level))
-        return;
-    struct log_line line;
-    log_begin(&line, level, event);
-    if (fmt && *fmt) {
-        va_list args;
-        va_start(args, fmt);
-        log_append(&line, " ");
-        log_append_args(&line, fmt, args);
-        va_end(args);
     }
     if (err) {
         log_append(&line, " kind=%s", err_kind_name(err->kind));
@@ -136,4 +119,20 @@ void log_error(enum log_level level, const char *event, const struct err *err, c
             log_append(&line, " at=%s:%d", err->file, err->line);
     }
     log_finish(&line);
+}
+
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    log_write(level, event, NULL, fmt, args);
+    va_end(args);
+}
+
+void log_error(enum log_level level, const char *event, const struct err *err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    log_write(level, event, err, fmt, args);
+    va_end(args);
 }
