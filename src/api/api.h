@@ -3,13 +3,17 @@
 #define MIMEO_API_API_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
+struct accounts;
 struct api;
 struct blob_store;
+struct buf;
 struct err;
 struct predict;
 struct registry;
 struct store;
+struct webhooks;
 
 enum api_output_form { API_OUTPUT_AUTO, API_OUTPUT_URL, API_OUTPUT_DATA };
 
@@ -17,17 +21,28 @@ struct api_options {
     struct store *store; /* all borrowed */
     struct blob_store *blobs;
     struct predict *predict;
-    const struct registry *registry;
+    struct registry *registry;
+    struct accounts *accounts;
     const char *listen, *public_url, *trusted_proxies;
     const char *tls_certificate_path, *tls_key_path;
     const char *data_folder;
     enum api_output_form sync_output_form; /* files in a finished Prefer: wait answer */
     int link_lifetime_s;
     bool official_only_by_name; /* strict: owner/name without a version only for official models */
+    const char *cors_origins;   /* http/server.h */
+    size_t gzip_min_bytes;
     int workers, connections_max;
 };
 
 bool api_start(const struct api_options *options, struct api **ret_api, struct err *err);
+/* Where replays go and numbers come from; the webhooks start after the API and end before it (set
+ * NULL first). */
+void api_set_webhooks(struct api *api, struct webhooks *webhooks);
+
+/* The body of a webhook: the prediction or training as GET shows it. For webhook_options.render;
+ * `api` is the context. */
+bool api_render(void *api, const char *id, const char *base_url, struct buf *out, struct err *err);
+
 int api_port(const struct api *api);
 void api_stop(struct api *api, int drain_ms);
 

@@ -6,19 +6,23 @@
 #include "api/api.h"
 #include "http/server.h"
 
+struct accounts;
 struct auth;
 struct envelope;
 struct sweep;
 struct waits;
+struct webhooks;
 struct work_pool;
 
 #define API_FILE_SECRET_LEN 43 /* characters: 256 bits of letters and digits */
 
 struct api {
-    struct store *store; /* borrowed, as are the next three */
+    struct store *store; /* borrowed, as are the next four */
     struct blob_store *blobs;
     struct predict *predict;
-    const struct registry *registry;
+    struct registry *registry;
+    struct accounts *accounts;
+    struct webhooks *_Atomic webhooks; /* NULL until they run */
     enum api_output_form sync_output_form;
     int link_lifetime_s;
     bool official_only_by_name;

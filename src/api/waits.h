@@ -13,7 +13,7 @@ struct predict;
 struct waits;
 
 /* What the call had asked for. */
-enum waits_kind { WAITS_CREATE, WAITS_CANCEL };
+enum waits_kind { WAITS_CREATE, WAITS_CANCEL, WAITS_FUNCTION };
 
 /* What answers a call whose wait is over; called once per call. */
 typedef void waits_answer(struct http_call *call, const char *id, enum waits_kind kind);

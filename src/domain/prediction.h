@@ -23,6 +23,7 @@ enum prediction_status {
 struct prediction {
     char id[ID_PREDICTION_LEN + 1];
     const char *account; /* whose it is */
+    const char *token;   /* id of the token that made it; NULL: not known */
     const char *model;   /* "owner/name" */
     const char *version; /* the resolved version id */
     struct str input;    /* JSON object text, keys sorted */
@@ -36,8 +37,11 @@ struct prediction {
     int64_t completed_us;
     struct str metrics;               /* JSON object text; empty: none */
     const char *webhook;              /* NULL: none */
+    const char *base_url;             /* what links in its webhooks' bodies start with; NULL: none */
     struct str webhook_events_filter; /* JSON array text; empty: none */
-    const char *deployment;           /* NULL: none */
+    const char *deployment;           /* "owner/name"; NULL: none */
+    bool is_training;
+    const char *destination;          /* a training's: "owner/name" of the model it makes */
     int64_t deadline_us;              /* 0: none */
     int attempts;                     /* how often a runner was given it */
     bool cancel_requested;

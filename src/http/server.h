@@ -44,6 +44,8 @@ struct http_server_options {
     int workers; /* threads for handlers that block */
     int connections_max;
     const char *spill_folder; /* for HTTP_BODY_FILE */
+    const char *cors_origins; /* "*", or a list: whose pages may call; NULL: none */
+    size_t gzip_min_bytes;    /* smaller JSON and text answers are not compressed; 0: none is */
     void *context;            /* http_context() of every call */
     /* Called before a non-public handler, on the thread that will run it. True lets it pass (and
      * may set *ret_account with memory from http_arena); false means it has replied. */
@@ -83,6 +85,8 @@ struct str http_body(const struct http_call *call);
 struct arena *http_arena(struct http_call *call);
 void *http_context(const struct http_call *call);
 const char *http_account(const struct http_call *call);    /* what authenticate set */
+void http_set_caller(struct http_call *call, const void *caller); /* for authenticate: whatever it */
+const void *http_caller(const struct http_call *call); /* wants to find again; NULL */
 const char *http_request_id(const struct http_call *call); /* short, unique per process run */
 
 /* "https://host[/prefix]": what URLs in answers start with (public_url, or the request's Host and,
@@ -103,6 +107,28 @@ void http_reply(struct http_call *call, int status, const char *content_type,
 bool http_reply_make(struct http_call *call, int status, const char *content_type, char *body,
                      size_t len);
 void http_reply_made(struct http_call *call);
+
+/* An answer that goes on: pieces are written from any thread as they come, each is sent at once.
+ * The connection costs no thread. What was written and not yet taken by the client is kept, up to
+ * HTTP_STREAM_BYTES_MAX. */
+#define HTTP_STREAM_BYTES_MAX (1u << 20)
+struct http_stream;
+struct http_stream_options {
+    /* Both called on a loop thread, must not block, and may call the functions below. */
+    void (*drained)(void *context); /* all that was written is on its way; may be NULL */
+    void (*closed)(void *context);  /* once: ended and sent, or the client or the server is gone */
+    void *context;
+};
+/* Begins the answer (the call is answered by it). The caller owns one reference to *ret_stream.
+ * False: no memory, or the connection is gone; then the call is to be answered by http_reply, and
+ * neither function is called. */
+bool http_reply_stream(struct http_call *call, int status, const char *content_type,
+                       const struct http_stream_options *options, struct http_stream **ret_stream);
+/* False: the stream is closed, or the client has left too much unread (then nothing is kept). */
+bool http_stream_write(struct http_stream *stream, struct str bytes);
+size_t http_stream_unsent(const struct http_stream *stream); /* bytes written and not yet taken */
+void http_stream_end(struct http_stream *stream); /* after what was written; again is fine */
+void http_stream_unref(struct http_stream *stream); /* any thread; also after closed */
 
 void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,
                      int64_t offset, int64_t len); /* takes fd */

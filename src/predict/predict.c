@@ -164,13 +164,13 @@ static void on_created(struct store_write *write)
     if (!write->ok) {
         predict_live_remove(predict, id);
         queue_release(predict->options.queue, version_id);
-        creation->done(creation->context, NULL, &write->err);
+        creation->done(creation->context, NULL, NULL, &write->err);
     } else {
         if (!queue_push(predict->options.queue, version_id, id, false, true))
             log_event(LOG_ERROR, "prediction_not_queued", "id=%s", id); /* the next start will */
         else if (queue_length(predict->options.queue, version_id) == 1)
             predict_wake(predict); /* behind another one it changes nothing for the supervisor */
-        creation->done(creation->context, &creation->prediction, NULL);
+        creation->done(creation->context, &creation->prediction, NULL, NULL);
     }
     creation_free(creation);
     predict_write_finished(predict);
@@ -240,7 +240,7 @@ void predict_create(struct predict *predict, const struct predict_request *reque
     if (!queue_reserve(predict->options.queue, version_id)) {
         err_set(&err, ERR_RATE_LIMITED,
                 "Too many predictions are waiting for this model; please try again later.");
-        done(context, NULL, &err);
+        done(context, NULL, NULL, &err);
         return;
     }
     struct creation *creation = creation_new(predict, request);
@@ -249,7 +249,7 @@ void predict_create(struct predict *predict, const struct predict_request *reque
         queue_release(predict->options.queue, version_id);
         if (creation)
             creation_free(creation);
-        done(context, NULL, &err);
+        done(context, NULL, NULL, &err);
         return;
     }
     creation->done = done;

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "domain/prediction.h"
 
+struct accounts;
 struct blob_store;
 struct predict;
 struct queue;
@@ -31,6 +32,7 @@ struct store;
 
 struct predict_options {
     struct store *store; /* all borrowed; must outlive predict */
+    struct accounts *accounts; /* told of what runs cost; NULL: nobody */
     struct queue *queue;
     struct blob_store *blobs;
     const struct registry *registry;
@@ -45,10 +47,26 @@ struct predict_options {
     int run_timeout_s;           /* one prediction; 0: none */
     int cancel_grace_ms;         /* from cancel to kill */
     bool allow_private_urls;
+    bool abort_unstarted; /* a deadline before the start gives "aborted" instead of "canceled" */
+    int retention_s;      /* data of ended predictions of the API goes after that; 0: stays */
 };
+
+/* Something happened to a prediction that has a webhook. Called on the supervisor's thread or the
+ * store's writer thread: must not block. PREDICT_COMPLETED: its delivery is in the store's ledger
+ * already (when its filter asks for it). */
+enum predict_event { PREDICT_STARTED, PREDICT_OUTPUT, PREDICT_LOGS, PREDICT_COMPLETED };
+typedef void predict_listener(void *context, const char *id, const struct prediction *record,
+                              enum predict_event event);
 
 bool predict_new(const struct predict_options *options, struct predict **ret_predict,
                  struct err *err); /* requeues what an earlier process left; starts its threads */
+
+/* Does a webhook_events_filter (JSON array text; empty: the default, output and completed) ask for
+ * an event? Pure. */
+bool predict_wants(struct str events_filter, enum predict_event event);
+
+/* Set (or, with NULL, take away) who is told of events. When it returns, nobody else is told. */
+void predict_listen(struct predict *predict, predict_listener *listener, void *context);
 
 /* Stop: no new runs, running ones get drain_ms to end and are else requeued for the next start;
  * runners are ended. Waiters are called with what is known. Then free. */
@@ -61,15 +79,23 @@ struct predict_request {
     const char *webhook;                 /* NULL: none */
     const json_t *webhook_events_filter; /* NULL: none */
     const char *source;                  /* "api" or "web" */
+    const char *token;                   /* id of the caller's token, for the books; NULL */
+    const char *base_url;                /* kept when there is a webhook: for links in its body */
+    const char *deployment;              /* "owner/name": its lane, not the version's; NULL: none */
+    const char *destination;             /* not NULL: a training, and the model it makes */
+    int64_t deadline_after_us;           /* ends canceled so long after its creation; 0: none */
+    const char *idempotency_key;         /* NULL: none */
+    unsigned char request_hash[32];      /* with the key: what was asked */
     /* NULL, or called on the caller's thread before the write is handed over, with the record as it
      * will be stored: the time to make the answer that `done` gives when the write is on disk. */
     void (*prepared)(void *context, const struct prediction *prediction);
 };
 
 /* Called once. ok: *prediction is what was stored (borrowed during the call). Not ok: err, e.g.
- * ERR_RATE_LIMITED when the version's lane is full. */
+ * ERR_RATE_LIMITED when the lane is full. Neither: the idempotency key was used before, and
+ * `existing_id` is the prediction it made (ERR_CONFLICT instead when it asked for another thing). */
 typedef void predict_created(void *context, const struct prediction *prediction,
-                             const struct err *err);
+                             const char *existing_id, const struct err *err);
 void predict_create(struct predict *predict, const struct predict_request *request,
                     predict_created *done, void *context);
 
@@ -90,12 +116,83 @@ typedef void predict_waited(void *context, bool finished);
 void predict_wait(struct predict *predict, const char *id, int timeout_ms, predict_waited *done,
                   void *context);
 
+/* ---- Following one prediction as it runs ----------------------------------------------------- */
+
+/* Call changed(context) after each change of a prediction (start, output, logs, end), from any
+ * thread, at any time until predict_unwatch has returned; it must not block, and must not call
+ * predict_unwatch. A prediction that has ended never changes again, so look (predict_news) after
+ * watching. NULL when memory is short. */
+struct predict_watch;
+struct predict_watch *predict_watch(struct predict *predict, const char *id,
+                                    void (*changed)(void *context), void *context);
+void predict_unwatch(struct predict *predict, struct predict_watch *watch); /* NULL is fine */
+
+/* What has come since a position. */
+struct predict_position {
+    int outputs;  /* items of the output that were seen (an output that is no list is one item) */
+    int64_t logs; /* bytes of the logs that were seen */
+};
+struct predict_news {
+    json_t *outputs; /* array of the new items; files as "blob:<key>/<name>"; owned: json_decref */
+    struct str logs; /* in the arena; what the limit on kept logs has cut out is skipped */
+    struct predict_position next; /* the position after this news */
+    bool more;                    /* there is more than limit_bytes: ask again from `next` */
+    bool finished;                /* it has ended, and this is all of it */
+    enum prediction_status status;
+    const char *error; /* of a failed one; in the arena */
+    bool data_removed;
+};
+
+/* About limit_bytes of news. Reads memory while it runs, the store when it has ended (may block).
+ * ERR_NOT_FOUND. Any thread. */
+bool predict_news(struct predict *predict, const char *id, const struct predict_position *since,
+                  size_t limit_bytes, struct arena *arena, struct predict_news *ret_news,
+                  struct err *err);
+
+/* ---- Deployments ----------------------------------------------------------------------------- */
+
+/* A deployment has a lane and runners of its own: min_runners are kept ready, up to max_runners are
+ * started when predictions wait. Set it at the start of the server, when it is made and when it
+ * changes (what runs goes on; runners of another version end when idle). Any thread. */
+struct predict_deployment {
+    const char *name; /* "owner/name" */
+    const struct registry_version *version;
+    int min_runners, max_runners; /* max 0: takes predictions, runs none */
+};
+bool predict_deployment_set(struct predict *predict, const struct predict_deployment *deployment,
+                            struct err *err);
+/* What waits in it ends failed. ERR_CONFLICT while something of it runs. */
+bool predict_deployment_remove(struct predict *predict, const char *name, struct err *err);
+
+/* What waits now: for /metrics. */
+struct predict_lane_info {
+    const char *model, *version;
+    const char *deployment; /* NULL: the version's own lane */
+    int waiting;            /* queued, or made ready */
+    int64_t oldest_wait_us; /* how long the first of them has waited; 0: none */
+};
+void predict_each_lane(struct predict *predict,
+                       void (*each)(void *context, const struct predict_lane_info *info),
+                       void *context);
+
+/* Totals since the start, for /metrics: ended runs by model and outcome with their compute and
+ * queue times (histograms' sums). */
+struct predict_totals_info {
+    const char *model;
+    int64_t succeeded, failed, canceled;
+    int64_t predict_us, queue_us;
+};
+void predict_each_total(struct predict *predict,
+                        void (*each)(void *context, const struct predict_totals_info *info),
+                        void *context);
+
 /* What runs now, for /metrics, `mimeo models` and tests: calls each() for every live runner. */
 struct predict_runner_info {
     const char *version, *model, *state;
     int pid;
     int64_t resident_bytes;
     const char *prediction; /* NULL: idle */
+    const char *deployment; /* NULL: of the version's own lane */
 };
 void predict_each_runner(struct predict *predict,
                          void (*each)(void *context, const struct predict_runner_info *info),

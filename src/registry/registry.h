@@ -1,8 +1,12 @@
 /* The registry: models, their versions and schemas, from manifests (YAML) and from what
- * mimeo-runner --describe says of its native models. Read-only once opened; any thread.
+ * mimeo-runner --describe says of its native models. Any thread.
  *
- * Manifests: the built-in ones (models/ in the tree, embedded) and those of a user's folder, which
- * win over built-in ones of the same owner/name. docs/manifests.md is their reference. */
+ * Manifests: the built-in ones (models/ in the tree, embedded), those of a user's folder, which
+ * win over built-in ones of the same owner/name, and those put while the server runs (models made
+ * over the API). docs/manifests.md is their reference.
+ *
+ * What is found stays as it is, and valid, until registry_close: a change makes new structs, and
+ * finds give those from then on. So a pointer may be kept as long as the server runs. */
 #ifndef MIMEO_REGISTRY_REGISTRY_H
 #define MIMEO_REGISTRY_REGISTRY_H
 
@@ -23,7 +27,18 @@ struct registry_version {
     const struct registry_model *model;
     const json_t *openapi_schema; /* the whole document clients see */
     const json_t *input_schema;   /* its components.schemas.Input, refs resolved and flattened */
-    bool streams;                 /* has urls.stream (output is an iterator) */
+    bool streams;                 /* has urls.stream; unless the manifest says `streams: false` */
+    bool output_is_files;         /* the output is a file or a list of files */
+    bool trainable;               /* the runner's model can be trained */
+    const json_t *training_schema; /* of a training's input, flattened; NULL: not trainable */
+    const char *weights_folder;   /* its own, below the weights folder; NULL: its model's */
+};
+
+enum registry_source { REGISTRY_BUILT_IN, REGISTRY_FOLDER, REGISTRY_PUT };
+
+/* Prices in millionths of a US dollar; 0: free. */
+struct registry_price {
+    int64_t per_second_microusd, per_image_microusd, per_run_microusd;
 };
 
 struct registry_model {
@@ -38,6 +53,11 @@ struct registry_model {
     const json_t *default_example; /* or NULL */
     const char *runner;            /* "native" (later: "cog", "upstream") */
     const char *native_model;      /* the name in mimeo-runner; NULL when no runner has it yet */
+    const json_t *tags;      /* array of strings; never NULL */
+    const char *hardware;    /* a SKU: "cpu" */
+    struct registry_price price;
+    enum registry_source source;
+    const char *account;    /* whose it is; NULL for built-in ones and the folder's */
     const json_t *manifest; /* the whole document, for what only one caller reads (weights) */
     const struct registry_version *versions; /* newest first */
     int version_count;
@@ -54,9 +74,50 @@ bool registry_open(const struct registry_options *options, struct registry **ret
                    struct err *err);
 void registry_close(struct registry *registry);
 
-int registry_model_count(const struct registry *registry);
-const struct registry_model *registry_model_at(const struct registry *registry,
-                                               int index); /* by latest version, newest first */
+int registry_model_count(const struct registry *registry); /* going away: registry_list */
+const struct registry_model *registry_model_at(const struct registry *registry, int index);
+
+/* Read the folder's manifests again (SIGHUP). On failure nothing has changed. */
+bool registry_reload(struct registry *registry, struct err *err);
+
+/* Add a model, or replace one that was put before (ERR_CONFLICT: a built-in or folder's one has the
+ * name). manifest: borrowed; the same document as a YAML manifest, checked in the same way.
+ * account: whose it is. */
+bool registry_put(struct registry *registry, const char *account, const json_t *manifest,
+                  const struct registry_model **ret_model, struct err *err);
+bool registry_remove(struct registry *registry, const char *full_name, struct err *err);
+
+/* All models as they are now, by latest version, newest first. The caller frees the array. */
+bool registry_list(const struct registry *registry, const struct registry_model ***ret_models,
+                   int *ret_count, struct err *err);
+
+/* Models that match, best first: full name, name, tags, description; every word of the query must
+ * occur. account: whose private models may be found, too. Arrays are the caller's to free. */
+bool registry_search(const struct registry *registry, const char *query, const char *account,
+                     int limit, const struct registry_model ***ret_models, double **ret_scores,
+                     int *ret_count, struct err *err);
+
+/* Collections: built in (catalogue/collections.yaml), or the folder's own collections.yaml. */
+struct registry_collection {
+    const char *slug, *name, *description, *full_description; /* never NULL */
+    const char *const *models; /* full names, in order; some may not exist */
+    int model_count;
+};
+int registry_collection_count(const struct registry *registry);
+const struct registry_collection *registry_collection_at(const struct registry *registry,
+                                                         int index);
+
+/* Functions of POST /api/<name>: built in (catalogue/functions.yaml), or the folder's own. */
+struct registry_function {
+    const char *name, *model; /* model: "owner/name" */
+    const char *image_input;  /* the input that the form's `image` is; NULL: takes none */
+    const json_t *defaults;   /* inputs given when the form does not; object */
+};
+const struct registry_function *registry_function_find(const struct registry *registry,
+                                                       struct str name);
+int registry_function_count(const struct registry *registry);
+const struct registry_function *registry_function_at(const struct registry *registry, int index);
+
 const struct registry_model *registry_model_find(const struct registry *registry, struct str owner,
                                                  struct str name); /* or NULL */
 const struct registry_version *registry_version_find(const struct registry_model *model,

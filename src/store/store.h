@@ -26,12 +26,73 @@ enum store_write_kind {
     STORE_PREDICTION_MOVE,
     STORE_PREDICTION_CANCEL_REQUEST,
     STORE_PREDICTION_REMOVE_DATA, /* of a terminal one: input, output and logs; sets data_removed */
+    STORE_PREDICTION_DELETE,      /* of a terminal one: the row goes (its version was deleted) */
     STORE_FILE_INSERT,
     STORE_FILE_DELETE,
     STORE_TOKEN_INSERT,
     STORE_TOKEN_REVOKE,
     STORE_SETTING_PUT,
+    STORE_DOCUMENT_PUT,
+    STORE_DOCUMENT_DELETE,
+    STORE_DELIVERY_INSERT,
+    STORE_DELIVERY_UPDATE,
+    STORE_ACCOUNT_PUT,
+    STORE_ACCOUNT_CREDIT_ADD,
+    STORE_SWEEP, /* idempotency keys and deliveries whose time is over */
     STORE_WRITE_KIND_COUNT
+};
+
+/* A key a client sent with a create, so that the same create sent again makes nothing new. */
+struct store_idempotency {
+    const char *key;                /* the client's, together with the account unique */
+    unsigned char request_hash[32]; /* SHA-256 of what was asked */
+    int64_t expires_us;             /* an expired key counts as absent */
+};
+
+/* What a finished run adds to the books, and what the books say: one row per account, token, model
+ * and day. */
+struct store_usage {
+    const char *account, *token, *model; /* token: its id; "" when not known */
+    int64_t day;                         /* since 1970-01-01, UTC, by completed_us */
+    int64_t runs, succeeded, failed;     /* canceled ones are in runs only */
+    int64_t predict_us;                  /* compute time */
+    int64_t images;
+    int64_t cost_microusd;
+};
+
+/* A webhook delivery that must not be lost: of an end. Its body is made from the record when it is
+ * sent. */
+enum store_delivery_state { DELIVERY_PENDING, DELIVERY_DELIVERED, DELIVERY_FAILED };
+struct store_delivery {
+    char id[40];            /* the webhook-id: "msg_" and 27 letters and digits */
+    const char *prediction; /* its id */
+    const char *account, *url;
+    const char *base_url; /* what links in the body start with */
+    enum store_delivery_state state;
+    int attempts;
+    int last_status; /* HTTP, of the last attempt; 0: none came */
+    const char *last_error; /* one sentence; NULL: none */
+    int64_t created_us;
+    int64_t next_us;      /* when it is due; 0 when it is not pending */
+    int64_t completed_us; /* 0: pending */
+};
+
+/* A small JSON object that is read and written as a whole: user-made models ("model"), their
+ * versions ("version"), deployments ("deployment"). */
+#define STORE_DOCUMENT_BYTES_MAX (4u << 20)
+struct store_document {
+    const char *kind, *id, *account;
+    int64_t created_us, updated_us;
+    struct str json;
+};
+enum store_condition { STORE_ANY, STORE_IF_ABSENT, STORE_IF_PRESENT };
+
+/* What an account may spend. An account without a row has the default plan and is not metered. */
+struct store_account {
+    const char *account;
+    const char *plan; /* NULL: the default one */
+    bool metered;     /* runs are paid from credit; else credit means nothing */
+    int64_t credit_microusd;
 };
 
 /* A conditional change of one prediction: done only when its state is in `from` (bits 1 <<
@@ -45,6 +106,8 @@ struct store_prediction_move {
     struct str output, logs, metrics;
     const char *error;
     int attempts_add;
+    const struct store_usage *usage;       /* added in the same transaction when it applies; NULL */
+    const struct store_delivery *delivery; /* inserted likewise; NULL */
 };
 
 struct store_file {
@@ -70,9 +133,27 @@ struct store_token {
 struct store_write {
     enum store_write_kind kind;
     union {
-        const struct prediction *prediction; /* INSERT; ERR_CONFLICT when the id exists */
+        struct {
+            const struct prediction *prediction; /* INSERT; ERR_CONFLICT when the id exists */
+            /* NULL, or: when the account has used that key, nothing is inserted (ok, applied false)
+             * and found_* below say by what. */
+            const struct store_idempotency *idempotency;
+        };
         struct store_prediction_move move;   /* applied=false when the state did not match */
-        const char *id; /* CANCEL_REQUEST, REMOVE_DATA, FILE_DELETE, TOKEN_REVOKE */
+        const char *id; /* CANCEL_REQUEST, REMOVE_DATA, PREDICTION_DELETE, FILE_DELETE,
+                           TOKEN_REVOKE */
+        struct {
+            const struct store_document *document; /* DELETE: kind and id count */
+            enum store_condition condition;        /* PUT: else applied=false. Keeps created_us */
+        };
+        const struct store_delivery *delivery; /* UPDATE: state, attempts, last_*, next_us and
+                                                  completed_us of the one with that id */
+        const struct store_account *account_row; /* CREDIT_ADD: credit_microusd is added, when the
+                                                    account is metered (else applied=false) */
+        struct {
+            int64_t now_us;               /* keys expired by then go */
+            int64_t deliveries_before_us; /* completed deliveries older than that go */
+        } sweep;
         const struct store_file *file;
         const struct store_token *token; /* ERR_CONFLICT when the hash exists */
         struct {
@@ -90,6 +171,8 @@ struct store_write {
     bool applied; /* the row was there / the condition held */
     enum prediction_status
         status; /* MOVE, CANCEL_REQUEST not applied: the state found (COUNT: no such id) */
+    char found_id[ID_PREDICTION_LEN + 1]; /* INSERT with a used key: the prediction it made */
+    bool found_same;                      /* ... and is the request_hash the same? */
     struct err err;
 
     struct store_write *next; /* the store's own */
@@ -119,7 +202,9 @@ struct store_prediction_query {
     struct store_position before, after;
     int64_t created_after_us, created_before_us; /* inclusive; 0: open */
     const char *source;                          /* NULL: any */
-    int limit;                                   /* 1..1000 */
+    const char *version;                         /* NULL: any; not indexed: for rare questions */
+    enum { STORE_KIND_PREDICTIONS, STORE_KIND_TRAININGS, STORE_KIND_BOTH } kind;
+    int limit; /* 1..1000 */
 };
 bool store_prediction_list(struct store *store, const struct store_prediction_query *query,
                            struct arena *arena, struct prediction **ret_predictions, int *ret_count,
@@ -161,6 +246,39 @@ bool store_token_generation(struct store *store, int64_t *ret_generation, struct
 
 bool store_setting_get(struct store *store, const char *name, struct arena *arena,
                        struct str *ret_value, struct err *err); /* ERR_NOT_FOUND */
+
+bool store_document_get(struct store *store, const char *kind, const char *id, struct arena *arena,
+                        struct store_document *ret_document, struct err *err); /* ERR_NOT_FOUND */
+/* All of a kind (account NULL: any account's), newest first; ERR_TOO_LARGE beyond `limit`. */
+bool store_document_list(struct store *store, const char *kind, const char *account, int limit,
+                         struct arena *arena, struct store_document **ret_documents, int *ret_count,
+                         struct err *err);
+
+bool store_delivery_get(struct store *store, const char *account, const char *id,
+                        struct arena *arena, struct store_delivery *ret_delivery, struct err *err);
+/* Pending ones with next_us <= now_us, the longest due first. *ret_next_us: when the first one that
+ * is not in the answer is due; 0: never. */
+bool store_delivery_due(struct store *store, int64_t now_us, int limit, struct arena *arena,
+                        struct store_delivery **ret_deliveries, int *ret_count,
+                        int64_t *ret_next_us, struct err *err);
+/* Newest first. account, prediction NULL: any. */
+bool store_delivery_list(struct store *store, const char *account, const char *prediction,
+                         int limit, struct arena *arena, struct store_delivery **ret_deliveries,
+                         int *ret_count, struct err *err);
+
+/* Rows of the books of days first..last (inclusive), newest day first. account NULL: any. */
+bool store_usage_list(struct store *store, const char *account, int64_t first_day, int64_t last_day,
+                      struct arena *arena, struct store_usage **ret_rows, int *ret_count,
+                      struct err *err);
+
+bool store_account_get(struct store *store, const char *account, struct arena *arena,
+                       struct store_account *ret_account, struct err *err); /* ERR_NOT_FOUND */
+bool store_account_list(struct store *store, struct arena *arena,
+                        struct store_account **ret_accounts, int *ret_count, struct err *err);
+
+/* How many predictions an account has created since then (trainings too). */
+bool store_prediction_count(struct store *store, const char *account, int64_t since_us,
+                            int64_t *ret_count, struct err *err);
 
 /* How many predictions were ever created per model, for run_count. */
 bool store_run_count(struct store *store, const char *model, int64_t *ret_count, struct err *err);

@@ -73,12 +73,14 @@ static void prepared(void *context, const struct prediction *prediction)
     creation->made = reply_json_make(call, 201, &body);
 }
 
-static void created(void *context, const struct prediction *prediction, const struct err *err)
+static void created(void *context, const struct prediction *prediction,
+                    const char *existing_id, const struct err *err)
 {
     struct creation *creation = context;
     struct http_call *call = creation->call;
     char id[ID_PREDICTION_LEN + 1];
 
+    (void)existing_id;
     if (err) {
         problem_reply(call, err);
         return;

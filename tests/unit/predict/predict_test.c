@@ -182,8 +182,10 @@ static bool answer_wait(struct answer *answer)
     return value;
 }
 
-static void on_created(void *context, const struct prediction *prediction, const struct err *err)
+static void on_created(void *context, const struct prediction *prediction,
+                    const char *existing_id, const struct err *err)
 {
+    (void)existing_id;
     struct answer *answer = context;
     if (prediction)
         memcpy(answer->id, prediction->id, sizeof answer->id);
