@@ -39,6 +39,9 @@ struct option_values {
     int row_count;
     char **rest; /* borrowed strings of argv */
     int rest_count;
+    int argc;    /* what was read: for another time */
+    char **argv; /* borrowed */
+    char *config_path;
 };
 
 /* ---- Finding rows ---------------------------------------------------------------------------- */
@@ -429,20 +432,25 @@ static bool line_read(struct option_values *values, int argc, char **argv, struc
 
 /* ---- The interface --------------------------------------------------------------------------- */
 
-static struct option_values *values_new(const struct option_row *rows, int argc)
+static struct option_values *values_new(const struct option_row *rows, int argc, char **argv,
+                                        const char *config_path)
 {
     struct option_values *values = calloc(1, sizeof(*values));
 
     if (values == NULL)
         return NULL;
     values->rows = rows;
+    values->argc = argc;
+    values->argv = argv;
+    values->config_path = config_path != NULL ? strdup(config_path) : NULL;
     while (rows[values->row_count].name != NULL) {
         assert(strlen(rows[values->row_count].name) <= NAME_MAX_LEN);
         values->row_count++;
     }
     values->values = calloc((size_t)values->row_count + 1, sizeof(values->values[0]));
     values->rest = calloc((size_t)argc + 1, sizeof(values->rest[0]));
-    if (values->values == NULL || values->rest == NULL) {
+    if (values->values == NULL || values->rest == NULL ||
+        (config_path != NULL && values->config_path == NULL)) {
         option_values_free(values);
         return NULL;
     }
@@ -453,7 +461,7 @@ bool option_parse(const struct option_row *rows, int argc, char **argv, const ch
                   struct option_values **ret_values, int *ret_argc, char ***ret_argv,
                   struct err *err)
 {
-    struct option_values *values = values_new(rows, argc);
+    struct option_values *values = values_new(rows, argc, argv, config_path);
 
     if (values == NULL)
         return err_set(err, ERR_NO_MEMORY, "memory is short");
@@ -470,6 +478,16 @@ bool option_parse(const struct option_row *rows, int argc, char **argv, const ch
     return true;
 }
 
+bool option_parse_again(const struct option_values *values, struct option_values **ret_values,
+                        struct err *err)
+{
+    char **rest;
+    int rest_count;
+
+    return option_parse(values->rows, values->argc, values->argv, values->config_path, ret_values,
+                        &rest_count, &rest, err);
+}
+
 void option_values_free(struct option_values *values)
 {
     if (values == NULL)
@@ -480,6 +498,7 @@ void option_values_free(struct option_values *values)
     }
     free(values->values);
     free(values->rest);
+    free(values->config_path);
     free(values);
 }
 

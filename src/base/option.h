@@ -31,6 +31,10 @@ struct option_row {
 bool option_parse(const struct option_row *rows, int argc, char **argv, const char *config_path,
                   struct option_values **ret_values, int *ret_argc, char ***ret_argv,
                   struct err *err);
+/* Read the same places again (the file and the environment may have changed), for a reload. The
+ * argv of the first reading must still be there. */
+bool option_parse_again(const struct option_values *values, struct option_values **ret_values,
+                        struct err *err);
 void option_values_free(struct option_values *values);
 
 /* Asserts that the name stands in the table with that type. */

@@ -229,6 +229,12 @@ bool server_start(const struct option_values *values, struct server **ret_server
     return true;
 }
 
+bool server_reload(struct server *server, const struct option_values *values, struct err *err)
+{
+    (void)server, (void)values; /* the parts that reload are on their way */
+    return err_set(err, ERR_UNAVAILABLE, "nothing to reload yet");
+}
+
 int server_port(const struct server *server)
 {
     return api_port(server->api);

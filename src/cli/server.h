@@ -13,6 +13,9 @@ struct server;
 bool server_start(const struct option_values *values, struct server **ret_server, struct err *err);
 int server_port(const struct server *server);
 
+/* Take over what can change while it runs: plans, rates, manifests. On failure nothing changed. */
+bool server_reload(struct server *server, const struct option_values *values, struct err *err);
+
 /* Stop: requests and predictions under way get drain_ms to end. NULL and a half started server
  * are fine. */
 void server_stop(struct server *server, int drain_ms);

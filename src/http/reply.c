@@ -92,6 +92,16 @@ const char *http_account(const struct http_call *call)
     return call->account;
 }
 
+void http_set_caller(struct http_call *call, const void *caller)
+{
+    call->caller = caller;
+}
+
+const void *http_caller(const struct http_call *call)
+{
+    return call->caller;
+}
+
 const char *http_request_id(const struct http_call *call)
 {
     return call->request_id;

@@ -88,6 +88,7 @@ struct http_call {
     int header_count;
     struct route_match match;
     const char *account;
+    const void *caller;
     const char *base_url;
     bool base_url_is_https;
     bool trusted_proxy;

@@ -62,7 +62,30 @@ static const struct option_row serve_options[] = {
       .help = "Fetch inputs and call webhooks on private addresses, too." },
     CHOICE("sync-output", "auto", output_forms,
            "Files in an answer to `Prefer: wait`: links, data URLs, or data URLs without TLS."),
-    NUMBER("link-lifetime", "SECONDS", "3600", 60, 30 * DAY_S, "How long links to outputs work."),
+    NUMBER("link-lifetime", "SECONDS", "3600", 1, 30 * DAY_S, "How long links to outputs work."),
+    NUMBER("retention", "SECONDS", "3600", 0, 3650 * DAY_S,
+           "How long predictions keep input, output and logs after their end; 0: for ever."),
+    NUMBER("creates-per-minute", "N", "600", 1, 1000000, "Predictions a token may make a minute."),
+    NUMBER("calls-per-minute", "N", "3000", 1, 10000000, "Other calls a token may make a minute."),
+    { .name = "plan",
+      .type = OPTION_LIST,
+      .value = "NAME:LIMITS",
+      .help = "A plan for accounts, as `team:per-day=500,creates=60,calls=600,credit=yes`." },
+    TEXT("default-plan", "NAME", "unlimited", "The plan of accounts that were given none."),
+    { .name = "strict-names",
+      .type = OPTION_BOOLEAN,
+      .help = "As on Replicate, run only official models by their name alone." },
+    { .name = "abort-unstarted",
+      .type = OPTION_BOOLEAN,
+      .help = "A deadline before the start gives `aborted`, which most clients do not know." },
+    TEXT("cors-origins", "LIST", NULL, "Web pages that may call the API from browsers; * for all."),
+    NUMBER("gzip-min", "BYTES", "2048", 0, 1 << 30,
+           "Compress answers from this size on, where asked; 0: never."),
+    NUMBER("webhook-timeout", "MS", "10000", 100, 600000, "For a webhook receiver's answer."),
+    NUMBER("webhook-first-retry", "MS", "5000", 1, 3600000, "Then twice as long each time."),
+    NUMBER("webhook-give-up", "SECONDS", "259200", 1, 30 * DAY_S, "Retries end after that."),
+    NUMBER("deployment-quiet", "SECONDS", "900", 0, DAY_S,
+           "A deployment is deleted only when unused that long."),
     NUMBER("queue-limit", "N", "1000", 1, 1000000, "Predictions that may wait per model version."),
     NUMBER("idle-timeout", "SECONDS", "600", 1, 30 * DAY_S, "Unload a model unused that long."),
     NUMBER("run-timeout", "SECONDS", "1800", 0, 7 * DAY_S, "Limit of one prediction; 0: none."),
@@ -79,8 +102,9 @@ static const struct option_row serve_options[] = {
 
 /* ---- Signals --------------------------------------------------------------------------------- */
 
-static sem_t stop_wanted;
+static sem_t signaled; /* a signal came: look which */
 static atomic_int stop_signals;
+static atomic_bool reload_wanted;
 
 /* The first signal asks for a graceful end, the second ends at once. */
 static void on_stop_signal(int signal_number)
@@ -89,18 +113,31 @@ static void on_stop_signal(int signal_number)
 
     if (atomic_fetch_add(&stop_signals, 1) > 0)
         _exit(128 + signal_number);
-    sem_post(&stop_wanted);
+    sem_post(&signaled);
+    errno = saved;
+}
+
+static void on_reload_signal(int signal_number)
+{
+    int saved = errno;
+
+    (void)signal_number;
+    atomic_store(&reload_wanted, true);
+    sem_post(&signaled);
     errno = saved;
 }
 
 static void signals_prepare(void)
 {
     struct sigaction action = { .sa_handler = on_stop_signal, .sa_flags = SA_RESTART };
+    struct sigaction reload = { .sa_handler = on_reload_signal, .sa_flags = SA_RESTART };
 
-    sem_init(&stop_wanted, 0, 0);
+    sem_init(&signaled, 0, 0);
     sigemptyset(&action.sa_mask);
+    sigemptyset(&reload.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &reload, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -140,6 +177,39 @@ static void ready_print(const struct option_values *values, const struct server 
     fflush(stdout);
 }
 
+/* Level, plans, rates and manifests again from the same places; the rest needs a restart. A mistake
+ * in them is logged, and what was before stays. */
+static void reload(const struct option_values *values, struct server *server)
+{
+    struct option_values *again;
+    enum log_level level = LOG_INFO;
+    struct err err = { 0 };
+
+    manager_notify("RELOADING=1");
+    if (!option_parse_again(values, &again, &err)) {
+        log_error(LOG_ERROR, "reload_failed", &err, "pid=%d", (int)getpid());
+    } else {
+        log_level_from_name(option_string(again, "log-level"), &level);
+        if (server_reload(server, again, &err)) {
+            log_set_level(level);
+            log_event(LOG_INFO, "reloaded", "pid=%d", (int)getpid());
+        } else {
+            log_error(LOG_ERROR, "reload_failed", &err, "pid=%d", (int)getpid());
+        }
+        option_values_free(again);
+    }
+    manager_notify("READY=1");
+}
+
+/* Until a signal asks for the end. */
+static void serve_until_stopped(const struct option_values *values, struct server *server)
+{
+    while (atomic_load(&stop_signals) == 0) {
+        if (sem_wait(&signaled) == 0 && atomic_exchange(&reload_wanted, false))
+            reload(values, server);
+    }
+}
+
 static int serve_run(const struct option_values *values, int argc, char **argv)
 {
     struct server *server = NULL;
@@ -158,8 +228,7 @@ static int serve_run(const struct option_values *values, int argc, char **argv)
         return cli_fail("%s%s", err.detail, err.cause);
     ready_print(values, server);
     manager_notify("READY=1");
-    while (sem_wait(&stop_wanted) != 0 && errno == EINTR)
-        ;
+    serve_until_stopped(values, server);
     int drain_s = (int)option_integer(values, "drain-timeout");
     manager_notify("STOPPING=1");
     log_event(LOG_INFO, "stopping", "drain_s=%d", drain_s);
