@@ -13,11 +13,12 @@ prefix ?= /usr/local
 C_FILES = $(shell find src client tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 OWN_C_FILES = $(shell find src client -name '*.[ch]' | LC_ALL=C sort)
 
-.PHONY: help run build configure everything test bench faults check format format-check tidy asan tsan ubsan fuzz clean install
+.PHONY: help run build configure everything test compat bench faults check format format-check tidy asan tsan ubsan fuzz clean install
 
 help:
 	@echo "make run      install what is missing, build, fetch weights, serve, make one picture"
 	@echo "make test     build everything and run all tests; the last line counts them"
+	@echo "make compat   the official Python clients against the server (needs PyPI)"
 	@echo "make build    build/mimeo and build/mimeo-runner (CC=clang: with clang)"
 	@echo "make check    format, layers, symbols, sizes, banned functions, documents, static analysis"
 	@echo "make asan     all tests under the address and undefined-behaviour sanitizers (tsan: threads)"
@@ -72,6 +73,12 @@ test:
 	@tools/install-dependencies build test
 	@$(MAKE) --no-print-directory everything
 	@tools/run-tests $(BUILD)
+
+# What needs PyPI stays apart from `make test`.
+compat:
+	@tools/install-dependencies build compat
+	@$(MAKE) --no-print-directory everything
+	@tests/compat/run $(BUILD)
 
 # All tests once more, in builds of their own; what a sanitizer reports in any process is a failure.
 asan:
