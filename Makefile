@@ -47,7 +47,7 @@ configure:
 	@tools/install-dependencies build
 	@mkdir -p $(BUILD)
 	@{ echo "$(CC) $(TYPE) $(MESON_OPTIONS)"; pkg-config --modversion cmocka 2>/dev/null || true; \
-	   find src client models tests bench \( -name '*.c' -o -name '*.yaml' -o -name '*.sql' \) \
+	   find src client models catalogue tests bench \( -name '*.c' -o -name '*.yaml' -o -name '*.sql' \) \
 	        -not -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort; } > $(BUILD)/listing.new
 	@if [ ! -f $(BUILD)/build.ninja ] || \
 	    [ "$$(head -n 1 $(BUILD)/listing.new)" != "$$(head -n 1 $(BUILD)/listing 2>/dev/null)" ]; then \

@@ -48,8 +48,8 @@ enum account_call { ACCOUNT_CREATE, ACCOUNT_READ, ACCOUNT_OTHER };
 
 enum account_verdict {
     ACCOUNT_ADMITTED,
-    ACCOUNT_THROTTLED,   /* 429 */
-    ACCOUNT_OVER_QUOTA,  /* 429, until the next day */
+    ACCOUNT_THROTTLED,    /* 429 */
+    ACCOUNT_OVER_QUOTA,   /* 429, until the next day */
     ACCOUNT_OUT_OF_CREDIT /* 402 */
 };
 
@@ -73,7 +73,8 @@ void accounts_reserve(struct accounts *accounts, const char *account, bool charg
                       struct account_decision *ret_decision);
 void accounts_unreserve(struct accounts *accounts, const char *account);
 
-/* A run has been charged (the store has it already): keeps the credit in memory true. Never blocks. */
+/* A run has been charged (the store has it already): keeps the credit in memory true. Never blocks.
+ */
 void accounts_charged(struct accounts *accounts, const char *account, int64_t cost_microusd);
 
 /* Forget what is known of an account (its plan or credit was changed by another process). */

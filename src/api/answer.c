@@ -5,6 +5,7 @@
 #include "api/answer.h"
 
 #include "api/api_private.h"
+#include "api/functions.h"
 #include "api/problem.h"
 #include "api/render.h"
 #include "api/reply.h"
@@ -22,9 +23,9 @@ struct answer { /* in the call's arena */
     enum waits_kind kind;
 };
 
-/* Files as data: URLs? Over plain http the official JavaScript and Python clients make files only
- * of data: URLs, so a link would reach the caller as a mere string. */
-static bool wants_inline(const struct http_call *call)
+/* Over plain http the official JavaScript and Python clients make files only of data: URLs, so a
+ * link would reach the caller as a mere string. */
+bool answer_wants_inline(const struct http_call *call)
 {
     switch (api_of(call)->sync_output_form) {
     case API_OUTPUT_URL:
@@ -40,26 +41,42 @@ static int status_of(const struct prediction *prediction, enum waits_kind kind)
 {
     if (kind == WAITS_CANCEL)
         return 200;
+    if (kind == WAITS_REPLAY)
+        return 201;
     return prediction_status_is_terminal(prediction->status) ? 201 : 202;
+}
+
+void answer_prediction(struct http_call *call, int status, const struct prediction *prediction)
+{
+    struct render_options options = { .api = api_of(call), .base_url = http_base_url(call) };
+    struct buf body;
+
+    buf_init(&body, RENDER_BYTES_MAX);
+    render_prediction(&options, prediction, &body);
+    reply_json(call, status, &body);
 }
 
 void answer_now(struct http_call *call, const char *id, enum waits_kind kind)
 {
     bool create = kind == WAITS_CREATE;
-    struct render_options options = { api_of(call), http_base_url(call),
-                                      create && wants_inline(call), create };
+    struct render_options options = { .api = api_of(call),
+                                      .base_url = http_base_url(call),
+                                      .inline_files = create && answer_wants_inline(call),
+                                      .as_starting = create };
     struct prediction prediction;
     struct arena arena;
     struct buf body;
     struct err err;
 
     arena_init(&arena, ANSWER_RECORD_BYTES);
-    if (predict_get(api_of(call)->predict, NULL, id, &arena, &prediction, &err)) {
+    if (!predict_get(api_of(call)->predict, NULL, id, &arena, &prediction, &err)) {
+        problem_reply(call, &err);
+    } else if (kind == WAITS_FUNCTION) {
+        function_answer(call, &prediction);
+    } else {
         buf_init(&body, RENDER_BYTES_MAX);
         render_prediction(&options, &prediction, &body);
         reply_json(call, status_of(&prediction, kind), &body);
-    } else {
-        problem_reply(call, &err);
     }
     arena_done(&arena);
 }

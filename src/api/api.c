@@ -6,13 +6,20 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/answer.h"
 #include "api/auth.h"
+#include "api/deployment_documents.h"
 #include "api/envelope.h"
+#include "api/metrics.h"
+#include "api/openapi.h"
 #include "api/problem.h"
+#include "api/render.h"
 #include "api/resource.h"
+#include "api/streams.h"
 #include "api/sweep.h"
+#include "api/version_removal.h"
 #include "api/waits.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -20,12 +27,15 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/work.h"
+#include "predict/predict.h"
 #include "store/store.h"
 
 #define API_ANSWER_THREADS 2 /* render what waiting requests get; the work is short */
 #define API_CONNECTIONS_DEFAULT 4096
 #define API_WORKERS_DEFAULT 8
 #define API_LAST_ANSWERS_MS 200 /* for answers under way when the drain is over */
+#define API_LOOK_MS 2 /* while it ends: how often it looks whether the last create is stored */
+#define API_RECORD_BYTES (256u << 20) /* one record: input and output at their limits */
 #define API_SECRET_NAME "files_signing_secret"
 
 static const char *const api_prefixes[] = { "", "/replicate", NULL };
@@ -34,9 +44,25 @@ static void log_call(struct http_call *call, int status, int64_t duration_us)
 {
     struct str path = http_path(call);
 
+    metrics_count(api_of(call)->metrics, http_call_route(call), status, duration_us);
     log_event(LOG_DEBUG, "request", "id=%s method=%s path=\"%.*s\" status=%d us=%lld",
               http_request_id(call), http_method(call), (int)(path.len > 200 ? 200 : path.len),
               path.ptr ? path.ptr : "", status, (long long)duration_us);
+}
+
+/* What goes on without being asked: expired files, deleted versions, deployments. */
+static bool start_background(struct api *api, struct err *err)
+{
+    struct version_removal_options removal = {
+        .documents = api->models,
+        .store = api->store,
+        .blobs = api->blobs,
+        .predict = api->predict,
+    };
+
+    return sweep_start(api->store, api->blobs, &api->sweep, err) &&
+           version_removal_start(&removal, &api->version_removal, err) &&
+           deployment_documents_load(api->store, api->predict, api->registry, err);
 }
 
 /* The secret that signs download links of files: made once, kept in the store. */
@@ -89,6 +115,8 @@ static bool start_server(struct api *api, const struct api_options *options, int
         .workers = options->workers > 0 ? options->workers : API_WORKERS_DEFAULT,
         .connections_max = connections_max,
         .spill_folder = options->data_folder,
+        .cors_origins = options->cors_origins,
+        .gzip_min_bytes = options->gzip_min_bytes,
         .context = api,
         .authenticate = auth_check,
         .problem = problem_reply_server,
@@ -110,6 +138,9 @@ bool api_start(const struct api_options *options, struct api **ret_api, struct e
     api->blobs = options->blobs;
     api->predict = options->predict;
     api->registry = options->registry;
+    api->models = options->models;
+    api->accounts = options->accounts;
+    api->deployment_quiet_s = options->deployment_quiet_s;
     api->sync_output_form = options->sync_output_form;
     api->link_lifetime_s = options->link_lifetime_s;
     api->official_only_by_name = options->official_only_by_name;
@@ -118,7 +149,9 @@ bool api_start(const struct api_options *options, struct api **ret_api, struct e
         !work_pool_new("answers", API_ANSWER_THREADS, (size_t)connections_max, &api->answers,
                        err) ||
         !waits_new(answer_after_wait, answer_now, &api->waits, err) ||
-        !sweep_start(api->store, api->blobs, &api->sweep, err) ||
+        !streams_new(api, &api->streams, err) ||
+        !metrics_new(api->tables, &api->metrics, err) || !openapi_new(&api->openapi, err) ||
+        !start_background(api, err) ||
         !start_server(api, options, connections_max, err)) {
         api_stop(api, 0);
         return false;
@@ -127,9 +160,48 @@ bool api_start(const struct api_options *options, struct api **ret_api, struct e
     return true;
 }
 
+void api_set_webhooks(struct api *api, struct webhooks *webhooks)
+{
+    atomic_store(&api->webhooks, webhooks);
+}
+
+bool api_render(void *context, const char *id, const char *base_url, bool as_started,
+                struct buf *out, bool *ret_over, struct err *err)
+{
+    const struct api *api = context;
+    struct render_options options = { .api = api, .base_url = base_url };
+    struct prediction prediction;
+    struct arena arena;
+    bool ok;
+
+    arena_init(&arena, API_RECORD_BYTES);
+    ok = predict_get(api->predict, NULL, id, &arena, &prediction, err);
+    if (ok) {
+        *ret_over = prediction_status_is_terminal(prediction.status);
+        if (as_started) {
+            prediction.status = PREDICTION_PROCESSING;
+            prediction.output = prediction.logs = prediction.metrics = S("");
+            prediction.error = NULL;
+            prediction.completed_us = 0;
+        }
+        render_prediction(&options, &prediction, out);
+    }
+    arena_done(&arena);
+    return ok;
+}
+
 int api_port(const struct api *api)
 {
     return http_server_port(api->server);
+}
+
+/* The store always ends what it was given, so this ends. */
+static void wait_for_creates(const struct api *api)
+{
+    const struct timespec look = { .tv_nsec = API_LOOK_MS * 1000000L };
+
+    while (atomic_load(&api->creating) > 0)
+        nanosleep(&look, NULL);
 }
 
 void api_stop(struct api *api, int drain_ms)
@@ -137,18 +209,26 @@ void api_stop(struct api *api, int drain_ms)
     if (!api)
         return;
     int64_t end_us = clock_monotonic_us() + drain_ms * INT64_C(1000);
+    atomic_store(&api->draining, true);
     if (api->server)
         http_server_quiesce(api->server);
     waits_stop(api->waits, drain_ms);
+    streams_stop(api->streams);
     int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
     if (api->server)
         http_server_stop(api->server,
                          left_ms > API_LAST_ANSWERS_MS ? (int)left_ms : API_LAST_ANSWERS_MS);
+    wait_for_creates(api);
     if (api->answers)
         work_pool_free(api->answers);
+    streams_free(api->streams);
+    waits_free(api->waits);
+    version_removal_stop(api->version_removal);
     sweep_stop(api->sweep);
     envelope_free(api->envelope);
     auth_free(api->auth);
+    openapi_free(api->openapi);
+    metrics_free(api->metrics);
     free(api->tables);
     free(api);
 }

@@ -10,6 +10,7 @@ struct api;
 struct blob_store;
 struct buf;
 struct err;
+struct model_documents;
 struct predict;
 struct registry;
 struct store;
@@ -22,6 +23,7 @@ struct api_options {
     struct blob_store *blobs;
     struct predict *predict;
     struct registry *registry;
+    struct model_documents *models; /* what users make over the API (model_documents.h) */
     struct accounts *accounts;
     const char *listen, *public_url, *trusted_proxies;
     const char *tls_certificate_path, *tls_key_path;
@@ -29,7 +31,9 @@ struct api_options {
     enum api_output_form sync_output_form; /* files in a finished Prefer: wait answer */
     int link_lifetime_s;
     bool official_only_by_name; /* strict: owner/name without a version only for official models */
-    const char *cors_origins;   /* http/server.h */
+    int deployment_quiet_s; /* unused that long before it may be deleted; 0: 15 minutes, below: none
+                             */
+    const char *cors_origins; /* http/server.h */
     size_t gzip_min_bytes;
     int workers, connections_max;
 };
@@ -41,7 +45,8 @@ void api_set_webhooks(struct api *api, struct webhooks *webhooks);
 
 /* The body of a webhook: the prediction or training as GET shows it. For webhook_options.render;
  * `api` is the context. */
-bool api_render(void *api, const char *id, const char *base_url, struct buf *out, struct err *err);
+bool api_render(void *api, const char *id, const char *base_url, bool as_started, struct buf *out,
+                bool *ret_over, struct err *err);
 
 int api_port(const struct api *api);
 void api_stop(struct api *api, int drain_ms);

@@ -3,13 +3,20 @@
 #ifndef MIMEO_API_API_PRIVATE_H
 #define MIMEO_API_API_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "api/api.h"
 #include "http/server.h"
 
 struct accounts;
 struct auth;
 struct envelope;
+struct metrics;
+struct model_documents;
+struct streams;
+struct openapi;
 struct sweep;
+struct version_removal;
 struct waits;
 struct webhooks;
 struct work_pool;
@@ -17,11 +24,12 @@ struct work_pool;
 #define API_FILE_SECRET_LEN 43 /* characters: 256 bits of letters and digits */
 
 struct api {
-    struct store *store; /* borrowed, as are the next four */
+    struct store *store; /* borrowed, as are the next five */
     struct blob_store *blobs;
     struct predict *predict;
     struct registry *registry;
     struct accounts *accounts;
+    struct model_documents *models;
     struct webhooks *_Atomic webhooks; /* NULL until they run */
     enum api_output_form sync_output_form;
     int link_lifetime_s;
@@ -31,7 +39,14 @@ struct api {
     struct envelope *envelope;
     struct work_pool *answers; /* threads that answer requests whose wait is over */
     struct waits *waits;       /* calls that wait for a prediction */
+    atomic_int creating;       /* creates whose record is on its way to the store */
+    struct streams *streams;   /* readers that follow a prediction */
     struct sweep *sweep;
+    struct version_removal *version_removal;
+    struct metrics *metrics;
+    struct openapi *openapi;
+    int deployment_quiet_s;
+    atomic_bool draining; /* api_stop was called */
     const struct http_route **tables;
     struct http_server *server;
 };

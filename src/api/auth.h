@@ -1,4 +1,4 @@
-/* Who calls: tokens to accounts, cached. Private to api/. */
+/* Who calls, and may they: tokens to accounts, cached. Private to api/. */
 #ifndef MIMEO_API_AUTH_H
 #define MIMEO_API_AUTH_H
 
@@ -15,14 +15,19 @@ struct store;
 bool auth_new(struct store *store, struct auth **ret_auth, struct err *err);
 void auth_free(struct auth *auth);
 
-/* The account of a valid token, in the arena; NULL when there is none. A known token costs a hash
- * and a look into memory, another one a point read of the store. Any thread. */
-const char *auth_account(struct auth *auth, struct str token, struct arena *arena);
+struct auth_caller { /* http_caller() of every call that was let pass */
+    const char *account;
+    const char *token; /* its id */
+};
+
+/* Whose valid token it is, in the arena; NULL when it is none. A known token costs a hash and a
+ * look into memory, another one a point read of the store. Any thread. */
+const struct auth_caller *auth_find(struct auth *auth, struct str token, struct arena *arena);
 
 /* "Bearer x" or "Token x", any case: the token, or an empty string. */
 struct str auth_header_token(const char *header);
 
-/* The HTTP server's hook: true lets the call pass, else 401 was sent. */
+/* The HTTP server's hook: true lets the call pass, else 401 or 429 was sent. */
 bool auth_check(struct http_call *call, const char **ret_account);
 
 #endif

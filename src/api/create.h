@@ -12,6 +12,7 @@ struct registry_version;
 
 struct create_request {
     const struct registry_version *version;
+    const char *ref;             /* the version as the body names it; NULL: the path tells */
     const json_t *input;         /* borrowed during the call */
     const char *webhook;         /* or NULL */
     const json_t *events_filter; /* or NULL */
@@ -23,7 +24,8 @@ struct create_request {
 
 /* Check the input against the version's schema (a training's against its training schema), the
  * headers Prefer, Cancel-After and Idempotency-Key, the account's quota and credit; store it, and
- * answer the call: 201, 202, 402, 422, 429. The call may be answered, and its memory gone, before
+ * answer the call: 201, 202, 402, 422, 429. A create whose Idempotency-Key was used before is
+ * answered with the prediction that it made. The call may be answered, and its memory gone, before
  * this returns. */
 void create_submit(struct http_call *call, const struct create_request *request);
 

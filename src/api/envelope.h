@@ -1,10 +1,11 @@
-/* The JSON body of a request that makes a prediction: parsed and checked before its input is
- * looked at. Private to api/. */
+/* The JSON body and the headers of a request that makes a prediction: parsed and checked before its
+ * input is looked at. Private to api/. */
 #ifndef MIMEO_API_ENVELOPE_H
 #define MIMEO_API_ENVELOPE_H
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -35,5 +36,12 @@ void envelope_request_done(struct envelope_request *request);
 /* Prefer: wait or wait=n. Returns the milliseconds to wait, 0 when the request does not wait, and
  * the preference to echo ("wait=10"; in arena). What is not understood is ignored (RFC 7240). */
 int envelope_prefer_ms(const char *header, struct arena *arena, const char **ret_applied);
+
+/* Cancel-After: seconds ("30"), or hours, minutes and seconds ("1h30m45s"; each may be left out).
+ * False on anything else and outside 5 seconds to 24 hours. Pure. */
+bool envelope_cancel_after_us(struct str header, int64_t *ret_after_us);
+
+/* An Idempotency-Key has 1 to 255 printable ASCII characters. Pure. */
+bool envelope_key_is_valid(struct str header);
 
 #endif

@@ -5,6 +5,7 @@
  * never captured (400, 405, 5xx) use the same set of keys. Not here: what an error means. */
 #include "api/problem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/reply.h"
@@ -37,18 +38,68 @@ static void write_text(struct buf *out, const char *text)
     buf_done(&plain);
 }
 
+/* The lines of a detail as one sentence, without what only users of the API itself know of. */
+static void write_sentence(struct buf *out, struct str detail)
+{
+    struct str line;
+
+    while (detail.len > 0) {
+        if (!str_cut(detail, '\n', &line, &detail)) {
+            line = detail;
+            detail.len = 0;
+        }
+        if (str_starts(line, S("- ")))
+            line = str_skip(line, 2);
+        if (str_starts(line, S("input: ")))
+            line = str_skip(line, 7);
+        else if (str_starts(line, S("input.")))
+            line = str_skip(line, 6);
+        if (out->len > 0 && line.len > 0)
+            buf_append_str(out, S("; "));
+        buf_append_str(out, line);
+    }
+}
+
+/* {"error":"..."}: what functions answer, in place of the body of a problem. */
+static void send_error(struct http_call *call, int status, struct str body)
+{
+    struct buf sentence, error;
+    json_t *problem = NULL;
+
+    buf_init(&sentence, PROBLEM_BYTES_MAX);
+    buf_init(&error, 2 * PROBLEM_BYTES_MAX);
+    if (json_parse(str_trim(body), &problem, NULL))
+        write_sentence(&sentence, str_from(json_get_string(problem, "detail")));
+    buf_append_str(&error, S("{\"error\":"));
+    json_write_string(buf_str(&sentence), &error);
+    buf_append_str(&error, S("}"));
+    http_reply(call, status, "application/json", buf_str(&error));
+    buf_done(&sentence);
+    buf_done(&error);
+    json_decref(problem);
+}
+
+static void send(struct http_call *call, int status, struct str body)
+{
+    const struct http_route *route = http_call_route(call);
+
+    reply_set_headers(call);
+    if (route && str_starts(str_from(route->pattern), S("/api/")))
+        send_error(call, status, body);
+    else
+        http_reply(call, status, PROBLEM_TYPE, body);
+}
+
 static void send_body(struct http_call *call, int status, struct buf *body)
 {
     buf_append_char(body, '\n');
-    reply_set_headers(call);
-    http_reply(call, status, PROBLEM_TYPE, buf_str(body));
+    send(call, status, buf_str(body));
     buf_done(body);
 }
 
 static void send_text(struct http_call *call, int status, const char *body)
 {
-    reply_set_headers(call);
-    http_reply(call, status, PROBLEM_TYPE, str_from(body));
+    send(call, status, str_from(body));
 }
 
 void problem_reply_detail(struct http_call *call, int status, const char *title, const char *detail)
@@ -93,6 +144,29 @@ void problem_reply_version(struct http_call *call)
               "permission to use it?)\",\"status\":422}\n");
 }
 
+void problem_reply_model_exists(struct http_call *call)
+{
+    send_text(call, 409,
+              "{\"detail\":\"A model with that name and owner already exists.\",\"status\":409,"
+              "\"errors\":[{\"detail\":\"A model with that name and owner already exists.\"}]}\n");
+}
+
+void problem_reply_destination(struct http_call *call)
+{
+    send_text(call, 404,
+              "{\"detail\":\"The specified training destination does not exist\","
+              "\"status\":404}\n");
+}
+
+void problem_reply_no_credit(struct http_call *call)
+{
+    send_text(call, 402,
+              "{\"title\":\"Insufficient credit\","
+              "\"detail\":\"You have insufficient credit to run this model. Go to "
+              "https://replicate.com/account/billing#billing to purchase credit. Once you purchase "
+              "credit, please wait a few minutes before trying again.\",\"status\":402}\n");
+}
+
 void problem_write_validation(const struct validation_error *errors, struct buf *out)
 {
     struct buf detail;
@@ -127,15 +201,17 @@ void problem_reply_validation(struct http_call *call, const struct validation_er
     send_body(call, 422, &body);
 }
 
-static void reply_throttled(struct http_call *call, const char *detail)
+void problem_reply_throttled(struct http_call *call, const char *detail, int retry_after_s)
 {
+    char text[16];
     struct buf body;
 
+    snprintf(text, sizeof(text), "%d", retry_after_s);
     buf_init(&body, PROBLEM_BYTES_MAX);
     buf_append_str(&body, S("{\"detail\":"));
     write_text(&body, detail);
-    buf_append_str(&body, S(",\"status\":429,\"retry_after\":1}"));
-    http_set_header(call, "Retry-After", "1");
+    buf_printf(&body, ",\"status\":429,\"retry_after\":%s}", text);
+    http_set_header(call, "Retry-After", text);
     send_body(call, 429, &body);
 }
 
@@ -170,7 +246,7 @@ void problem_reply(struct http_call *call, const struct err *err)
         problem_reply_detail(call, 413, "Request entity too large", err->detail);
         return;
     case ERR_RATE_LIMITED:
-        reply_throttled(call, err->detail);
+        problem_reply_throttled(call, err->detail, 1);
         return;
     case ERR_UNAVAILABLE:
     case ERR_CANCELED:

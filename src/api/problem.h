@@ -19,7 +19,11 @@ void problem_reply_detail(struct http_call *call, int status, const char *title,
 void problem_reply_not_found(struct http_call *call);
 void problem_reply_file_not_found(struct http_call *call);
 void problem_reply_file_too_large(struct http_call *call);
-void problem_reply_version(struct http_call *call); /* unknown version: 422 */
+void problem_reply_version(struct http_call *call);      /* unknown version: 422 */
+void problem_reply_model_exists(struct http_call *call); /* 409 */
+void problem_reply_destination(struct http_call *call);  /* of a training: 404 */
+void problem_reply_no_credit(struct http_call *call);    /* 402 */
+void problem_reply_throttled(struct http_call *call, const char *detail, int retry_after_s);
 void problem_reply_validation(struct http_call *call, const struct validation_error *errors);
 
 /* The body of the last one, for tests and fuzzing. */

@@ -3,13 +3,15 @@
  * A prediction's keys stand in the order the public API gives them; a key that is not known yet is
  * absent, not null, but for output and error. Stored JSON (input, metrics) is spliced in as it is.
  * Files in an output are stored as "blob:<key>/<name>" and become links, or data: URLs where the
- * client could not use a plain http link. Not here: errors (problem.c). */
+ * client could not use a plain http link. Inputs that are secrets are never shown. Not here: errors
+ * (problem.c). */
 #include "api/render.h"
 
 #include <string.h>
 #include <unistd.h>
 
 #include "api/api_private.h"
+#include "api/stream_link.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/base64.h"
@@ -18,6 +20,8 @@
 #include "domain/prediction.h"
 #include "registry/registry.h"
 #include "store/store.h"
+
+#define RENDER_REDACTED "**********"
 
 static void write_time(struct buf *out, int64_t unix_us, int digits)
 {
@@ -135,29 +139,85 @@ static void write_output(struct output_writer *writer, struct str output)
     buf_append_str(writer->out, rest);
 }
 
+void render_output(const struct render_options *options, struct str output, struct buf *out)
+{
+    struct output_writer writer = { .options = options, .out = out };
+
+    writer.expires_s = clock_now_us() / 1000000 + options->api->link_lifetime_s;
+    writer.inline_left = RENDER_INLINE_BYTES_MAX;
+    write_output(&writer, output);
+}
+
 /* ---- Predictions ------------------------------------------------------------------------------
  */
 
-static void write_urls(const char *base_url, const char *id, struct buf *out)
+/* The version a prediction was made with; NULL: it is not in the registry any more. */
+static const struct registry_version *version_of(const struct render_options *options,
+                                                 const struct prediction *prediction)
 {
-    const struct str parts[] = {
-        S(",\"urls\":{\"cancel\":\""),
-        str_from(base_url),
-        S("/v1/predictions/"),
-        str_from(id),
-        S("/cancel\",\"get\":\""),
-        str_from(base_url),
-        S("/v1/predictions/"),
-        str_from(id),
-        S("\",\"web\":\""),
-        str_from(base_url),
-        S("/p/"),
-        str_from(id),
-        S("\"}"),
-    };
+    const struct registry *registry = options->api->registry;
+    const struct registry_model *model;
+    struct str owner, name;
+
+    if (options->version || !registry)
+        return options->version;
+    if (!str_cut(str_from(prediction->model), '/', &owner, &name))
+        return NULL;
+    model = registry_model_find(registry, owner, name);
+    return model ? registry_version_find(model, str_from(prediction->version)) : NULL;
+}
+
+static void write_urls(const struct render_options *options, const struct prediction *prediction,
+                       const struct registry_version *version, struct buf *out)
+{
+    struct str base = str_from(options->base_url), id = str_from(prediction->id);
+    struct str kind = prediction->is_training ? S("/v1/trainings/") : S("/v1/predictions/");
+    const struct str parts[] = { S(",\"urls\":{\"cancel\":\""), base, kind, id,
+                                 S("/cancel\",\"get\":\""),     base, kind, id };
 
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         buf_append_str(out, parts[i]);
+    if (version && version->streams && !prediction->is_training) {
+        buf_append_str(out, S("\",\"stream\":\""));
+        stream_link_write(options->api, options->base_url, prediction->id, version->output_is_files,
+                          out);
+    }
+    buf_append_str(out, S("\",\"web\":\""));
+    buf_append_str(out, base);
+    buf_append_str(out, S("/p/"));
+    buf_append_str(out, id);
+    buf_append_str(out, S("\"}"));
+}
+
+/* The input with its secrets made illegible. */
+static void write_redacted(struct str input, const json_t *schema, struct buf *out)
+{
+    const json_t *properties = json_object_get(schema, "properties");
+    json_t *json = NULL, *property;
+    const char *name;
+
+    if (!json_parse(input, &json, NULL)) {
+        buf_append_str(out, S("{}"));
+        return;
+    }
+    json_object_foreach((json_t *)properties, name,
+                        property) if (registry_is_secret(property) && json_object_get(json, name))
+        json_object_set_new(json, name, json_string(RENDER_REDACTED));
+    json_write(json, true, out);
+    json_decref(json);
+}
+
+static void write_input(const struct prediction *prediction, const struct registry_version *version,
+                        struct buf *out)
+{
+    if (prediction->data_removed || prediction->input.len == 0)
+        buf_append_str(out, S("{}"));
+    else if (version && version->has_secrets)
+        write_redacted(prediction->input,
+                       prediction->is_training ? version->training_schema : version->input_schema,
+                       out);
+    else
+        buf_append_str(out, prediction->input);
 }
 
 static void write_times(const struct prediction *prediction, struct buf *out)
@@ -212,6 +272,7 @@ static struct prediction not_begun(const struct prediction *prediction)
 void render_prediction(const struct render_options *options, const struct prediction *prediction,
                        struct buf *out)
 {
+    const struct registry_version *version = version_of(options, prediction);
     struct output_writer writer = { .options = options, .out = out };
     struct prediction hidden;
 
@@ -229,10 +290,9 @@ void render_prediction(const struct render_options *options, const struct predic
     buf_append_str(out, S(",\"version\":"));
     json_write_string(str_from(prediction->version), out);
     buf_append_str(out, S(",\"input\":"));
-    buf_append_str(out, prediction->input.len && !prediction->data_removed ? prediction->input
-                                                                           : S("{}"));
+    write_input(prediction, version, out);
     buf_append_str(out, S(",\"logs\":"));
-    json_write_string(prediction->logs, out);
+    json_write_string(prediction->data_removed ? S("") : prediction->logs, out);
     buf_append_str(out, S(",\"output\":"));
     write_output(&writer, prediction->data_removed ? S("") : prediction->output);
     buf_append_str(out, prediction->data_removed ? S(",\"data_removed\":true,\"error\":")
@@ -245,7 +305,7 @@ void render_prediction(const struct render_options *options, const struct predic
     buf_append_str(out, S("\",\"created_at\":"));
     write_time(out, prediction->created_us, 3);
     write_times(prediction, out);
-    write_urls(options->base_url, prediction->id, out);
+    write_urls(options, prediction, version, out);
     write_rest(prediction, out);
     buf_append_char(out, '}');
 }

@@ -18,10 +18,13 @@ struct render_options {
     const char *base_url;
     bool inline_files; /* files in the output as data: URLs (reads them: may block) */
     bool as_starting;  /* show a running prediction as the waiting client wants it: not begun */
+    const struct registry_version *version; /* of the prediction, where it is known; NULL */
 };
 
 void render_prediction(const struct render_options *options, const struct prediction *prediction,
                        struct buf *out);
+/* An output alone, or a part of one: JSON text in which files stand as "blob:<key>/<name>". */
+void render_output(const struct render_options *options, struct str output, struct buf *out);
 void render_file(const char *base_url, const struct store_file *file, struct buf *out);
 
 /* run_count: the store's, added to the manifest's. */

@@ -5,9 +5,8 @@
  *
  * Invariants
  *  (1) A call is answered once: by the callback or by waits_stop, whichever takes it.
- *  (2) `waits` lives until waits_stop was called and the last waiter's callback came.
- * The lock is not held while a call is answered. Not here: what the answer is
- * (resource/predictions.c). */
+ *  (2) `waits` lives until waits_free was called and the last waiter's callback came.
+ * The lock is not held while a call is answered. Not here: what the answer is (answer.c). */
 #include "api/waits.h"
 
 #include <pthread.h>
@@ -33,7 +32,8 @@ struct waits {
     waits_answer *over, *stop;
     pthread_mutex_t lock; /* protects all below and the waiters */
     struct waiter first;  /* list head */
-    bool stopping;
+    bool stopping;        /* waits_stop was called */
+    bool leaving;         /* waits_free was called: the last callback frees */
 };
 
 bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits, struct err *err)
@@ -50,7 +50,7 @@ bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits,
     return true;
 }
 
-static void waits_free(struct waits *waits)
+static void release(struct waits *waits)
 {
     pthread_mutex_destroy(&waits->lock);
     free(waits);
@@ -70,14 +70,14 @@ static void on_waited(void *context, bool finished)
     waiter->call = NULL;
     waiter->previous->next = waiter->next;
     waiter->next->previous = waiter->previous;
-    last = waits->stopping && waits->first.next == &waits->first;
+    last = waits->leaving && waits->first.next == &waits->first;
     pthread_mutex_unlock(&waits->lock);
-    /* From here waits_stop may free `waits`, unless it was left to us. */
+    /* From here waits_free may free `waits`, unless it was left to us. */
     if (call)
         over(call, waiter->id, waiter->kind);
     free(waiter);
     if (last)
-        waits_free(waits);
+        release(waits);
 }
 
 bool waits_add(struct waits *waits, struct predict *predict, struct http_call *call, const char *id,
@@ -151,7 +151,6 @@ void waits_stop(struct waits *waits, int drain_ms)
     char id[ID_PREDICTION_LEN + 1];
     enum waits_kind kind;
     struct http_call *call;
-    bool empty;
 
     if (!waits)
         return;
@@ -168,8 +167,19 @@ void waits_stop(struct waits *waits, int drain_ms)
     pthread_mutex_lock(&waits->lock);
     own.previous->next = own.next;
     own.next->previous = own.previous;
+    pthread_mutex_unlock(&waits->lock);
+}
+
+void waits_free(struct waits *waits)
+{
+    bool empty;
+
+    if (!waits)
+        return;
+    pthread_mutex_lock(&waits->lock);
+    waits->leaving = true;
     empty = waits->first.next == &waits->first;
     pthread_mutex_unlock(&waits->lock);
     if (empty)
-        waits_free(waits);
+        release(waits);
 }

@@ -13,7 +13,12 @@ struct predict;
 struct waits;
 
 /* What the call had asked for. */
-enum waits_kind { WAITS_CREATE, WAITS_CANCEL, WAITS_FUNCTION };
+enum waits_kind {
+    WAITS_CREATE,  /* a prediction or training, with Prefer: wait */
+    WAITS_REPLAY,  /* a create that was made before; no wait */
+    WAITS_CANCEL,  /* its end */
+    WAITS_FUNCTION /* what /api/<function> gives (api/functions.h) */
+};
 
 /* What answers a call whose wait is over; called once per call. */
 typedef void waits_answer(struct http_call *call, const char *id, enum waits_kind kind);
@@ -26,8 +31,12 @@ bool waits_new(waits_answer *over, waits_answer *stop, struct waits **ret_waits,
 bool waits_add(struct waits *waits, struct predict *predict, struct http_call *call, const char *id,
                enum waits_kind kind, int timeout_ms);
 
-/* Refuse new ones, give those that wait up to drain_ms to be answered with the end, answer the
- * others with what is known, and free once predict has let go of the last. */
+/* Refuse new ones, give those that wait up to drain_ms to be answered with the end, and answer the
+ * others with what is known. */
 void waits_stop(struct waits *waits, int drain_ms);
+
+/* After waits_stop, when nothing calls waits_add any more: freed once predict has let go of the
+ * last. NULL is fine. */
+void waits_free(struct waits *waits);
 
 #endif

@@ -10,7 +10,9 @@ struct embed_file {
     size_t len;
 };
 
+extern const struct embed_file embed_api[];        /* src/api/openapi.yaml */
 extern const struct embed_file embed_models[];     /* models/(*).yaml, the built-in manifests */
+extern const struct embed_file embed_catalogue[];  /* catalogue/(*).yaml: functions, collections */
 extern const struct embed_file embed_migrations[]; /* src/store/sql/(*).sql, in order */
 
 #endif

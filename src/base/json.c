@@ -206,26 +206,53 @@ bool json_write_string(struct str s, struct buf *out)
     return buf_append_char(out, '"');
 }
 
-/* 15 digits give the shortest text whenever that reads back; only subnormal numbers, which have
- * fewer digits, must be tried from 1 up. */
-static bool json_write_real(double value, struct buf *out)
+/* The fewest digits that read back the same value, as "d.ddde+XX". 15 digits give them whenever
+ * that reads back; only subnormal numbers, which have fewer, must be tried from 1 up. text has 40
+ * bytes. */
+static void json_shortest_digits(double value, char *text)
 {
-    char text[40];
-    int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 15;
-    for (; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
+    int digits = fpclassify(value) == FP_SUBNORMAL ? 0 : 14;
+    for (; digits <= 16; digits++) {
+        snprintf(text, 40, "%.*e", digits, value);
         if (strtod(text, NULL) == value)
             break;
     }
-    bool whole = true;
-    for (char *c = text; *c; c++) {
-        if (*c == ',')
-            *c = '.'; /* a library may have set a locale */
-        if (*c == '.' || *c == 'e')
-            whole = false;
+}
+
+/* As ECMAScript's Number::toString (ECMA-262, 6.1.6.1.20) and Go's encoder print it, so that a
+ * receiver that parses a text and writes it again has the same bytes: 1, 0.25, 1e-7, 1e+21. */
+static bool json_write_real(double value, struct buf *out)
+{
+    char text[40], digits[24];
+    int count = 0;
+    json_shortest_digits(value, text);
+    char *exponent_text = strchr(text, 'e');
+    int exponent = exponent_text ? atoi(exponent_text + 1) : 0;
+    for (char *c = text; c < exponent_text && count < 20; c++) {
+        if (*c >= '0' && *c <= '9') /* also skips the point, whatever a locale makes of it */
+            digits[count++] = *c;
     }
-    buf_append_str(out, str_from(text));
-    return !whole || buf_append_str(out, S(".0")); /* a real stays one */
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    if (value < 0)
+        buf_append_char(out, '-');
+    if (exponent < -6 || exponent >= 21) {
+        buf_append_char(out, digits[0]);
+        if (count > 1)
+            buf_append_char(out, '.');
+        buf_append(out, digits + 1, (size_t)count - 1);
+        return buf_printf(out, "e%+d", exponent);
+    }
+    if (exponent < 0)
+        buf_append_str(out, S("0."));
+    for (int i = exponent + 1; i < 0; i++)
+        buf_append_char(out, '0');
+    for (int i = 0; i < count || i <= exponent; i++) {
+        if (i == exponent + 1 && i > 0)
+            buf_append_char(out, '.');
+        buf_append_char(out, i < count ? digits[i] : '0');
+    }
+    return !out->failed;
 }
 
 static int json_compare_keys(const void *a, const void *b)

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "account/account.h"
 #include "api/api.h"
+#include "api/model_documents.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -21,6 +23,7 @@
 #include "queue/queue.h"
 #include "registry/registry.h"
 #include "store/store.h"
+#include "webhook/webhook.h"
 
 #define DESCRIBE_BYTES_MAX (8u << 20) /* schemas of all native models */
 #define DESCRIBE_TIMEOUT_MS 20000
@@ -35,9 +38,12 @@ struct server {
     struct store *store;
     struct blob_store *blobs;
     struct registry *registry;
+    struct model_documents *models;
+    struct accounts *accounts;
     struct queue *queue;
     struct predict *predict;
     struct api *api;
+    struct webhooks *webhooks;
     struct buf describe; /* what the runner says of its models */
     char data_folder[PLACE_PATH_MAX];
     char runner_path[PLACE_PATH_MAX];
@@ -143,6 +149,52 @@ static bool registry_start(struct server *server, struct err *err)
     return registry_open(&options, &server->registry, err);
 }
 
+/* What users have made over the API, before predictions of it are taken up again. */
+static bool models_start(struct server *server, struct err *err)
+{
+    struct model_documents_options options = {
+        .store = server->store,
+        .registry = server->registry,
+        .weights_folder = server->weights_folder,
+    };
+
+    return model_documents_open(&options, &server->models, err);
+}
+
+/* ---- Accounts -------------------------------------------------------------------------------- */
+
+static bool accounts_read(struct server *server, const struct option_values *values,
+                          struct accounts_options *ret_options, struct err *err)
+{
+    struct accounts_options options = {
+        .store = server->store,
+        .default_plan = option_string(values, "default-plan"),
+        .creates_per_minute = (int)option_integer(values, "creates-per-minute"),
+        .calls_per_minute = (int)option_integer(values, "calls-per-minute"),
+    };
+    int count = option_list_count(values, "plan");
+
+    if (count > ACCOUNT_PLANS_MAX)
+        return err_set(err, ERR_INVALID, "there may be %d plans at most", ACCOUNT_PLANS_MAX);
+    for (int i = 0; i < count; i++)
+        if (!account_plan_parse(str_from(option_list_at(values, "plan", i)),
+                                &options.plans[options.plan_count++], err))
+            return false;
+    *ret_options = options;
+    return true;
+}
+
+static bool accounts_start(struct server *server, const struct option_values *values,
+                           struct err *err)
+{
+    struct accounts_options options;
+
+    return accounts_read(server, values, &options, err) &&
+           accounts_new(&options, &server->accounts, err);
+}
+
+/* ---- Predictions ----------------------------------------------------------------------------- */
+
 static bool queue_start(struct server *server, const struct option_values *values, struct err *err)
 {
     size_t lane_max = (size_t)option_integer(values, "queue-limit");
@@ -155,6 +207,7 @@ static bool predict_start(struct server *server, const struct option_values *val
 {
     struct predict_options options = {
         .store = server->store,
+        .accounts = server->accounts,
         .queue = server->queue,
         .blobs = server->blobs,
         .registry = server->registry,
@@ -169,6 +222,10 @@ static bool predict_start(struct server *server, const struct option_values *val
         .run_timeout_s = (int)option_integer(values, "run-timeout"),
         .cancel_grace_ms = (int)option_integer(values, "cancel-grace"),
         .allow_private_urls = option_boolean(values, "allow-private-urls"),
+        .abort_unstarted = option_boolean(values, "abort-unstarted"),
+        .retention_s = (int)option_integer(values, "retention"),
+        .trained = model_documents_trained,
+        .trained_context = server->models,
     };
 
     return predict_new(&options, &server->predict, err);
@@ -190,6 +247,8 @@ static bool api_begin(struct server *server, const struct option_values *values,
         .blobs = server->blobs,
         .predict = server->predict,
         .registry = server->registry,
+        .models = server->models,
+        .accounts = server->accounts,
         .listen = option_string(values, "listen"),
         .public_url = option_string(values, "public-url"),
         .trusted_proxies = option_string(values, "trusted-proxies"),
@@ -198,11 +257,48 @@ static bool api_begin(struct server *server, const struct option_values *values,
         .data_folder = server->data_folder,
         .sync_output_form = output_form(option_string(values, "sync-output")),
         .link_lifetime_s = (int)option_integer(values, "link-lifetime"),
+        .official_only_by_name = option_boolean(values, "strict-names"),
+        /* 0 on the command line is none, which is below 0 here. */
+        .deployment_quiet_s = option_integer(values, "deployment-quiet") > 0
+                                  ? (int)option_integer(values, "deployment-quiet")
+                                  : -1,
+        .cors_origins = option_string(values, "cors-origins"),
+        .gzip_min_bytes = (size_t)option_integer(values, "gzip-min"),
         .workers = WORKERS,
         .connections_max = (int)option_integer(values, "connections"),
     };
 
     return api_start(&options, &server->api, err);
+}
+
+/* Last, as their bodies are made by the API. What ended before this is in the ledger. */
+static bool webhooks_begin(struct server *server, const struct option_values *values,
+                           struct err *err)
+{
+    struct webhook_options options = {
+        .store = server->store,
+        .allow_private_urls = option_boolean(values, "allow-private-urls"),
+        .timeout_ms = (int)option_integer(values, "webhook-timeout"),
+        .first_retry_ms = (int)option_integer(values, "webhook-first-retry"),
+        .give_up_s = option_integer(values, "webhook-give-up"),
+        .render = api_render,
+        .context = server->api,
+    };
+
+    if (!webhooks_start(&options, &server->webhooks, err))
+        return false;
+    predict_listen(server->predict, webhooks_listener, server->webhooks);
+    api_set_webhooks(server->api, server->webhooks);
+    return true;
+}
+
+static void webhooks_end(struct server *server)
+{
+    if (server->webhooks == NULL)
+        return;
+    predict_listen(server->predict, NULL, NULL);
+    api_set_webhooks(server->api, NULL);
+    webhooks_stop(server->webhooks);
 }
 
 /* ---- All of it ------------------------------------------------------------------------------- */
@@ -219,8 +315,10 @@ bool server_start(const struct option_values *values, struct server **ret_server
               place_lock_data(server->data_folder, &server->lock_fd, err) &&
               place_open_store(server->data_folder, &server->store, err) &&
               tokens_prepare(server, values, err) && blobs_start(server, err) &&
-              registry_start(server, err) && queue_start(server, values, err) &&
-              predict_start(server, values, err) && api_begin(server, values, err);
+              registry_start(server, err) && models_start(server, err) &&
+              accounts_start(server, values, err) && queue_start(server, values, err) &&
+              predict_start(server, values, err) && api_begin(server, values, err) &&
+              webhooks_begin(server, values, err);
     if (!ok) {
         server_stop(server, 0);
         return false;
@@ -231,8 +329,10 @@ bool server_start(const struct option_values *values, struct server **ret_server
 
 bool server_reload(struct server *server, const struct option_values *values, struct err *err)
 {
-    (void)server, (void)values; /* the parts that reload are on their way */
-    return err_set(err, ERR_UNAVAILABLE, "nothing to reload yet");
+    struct accounts_options options;
+
+    return accounts_read(server, values, &options, err) && registry_reload(server->registry, err) &&
+           accounts_reload(server->accounts, &options, err);
 }
 
 int server_port(const struct server *server)
@@ -245,6 +345,7 @@ void server_stop(struct server *server, int drain_ms)
     if (server == NULL)
         return;
     int64_t end_us = clock_monotonic_us() + drain_ms * INT64_C(1000);
+    webhooks_end(server);
     if (server->api != NULL)
         api_stop(server->api, drain_ms);
     int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
@@ -252,6 +353,9 @@ void server_stop(struct server *server, int drain_ms)
         predict_free(server->predict, left_ms > 0 ? (int)left_ms : 0);
     if (server->queue != NULL)
         queue_free(server->queue);
+    model_documents_close(server->models);
+    if (server->accounts != NULL)
+        accounts_free(server->accounts);
     if (server->registry != NULL)
         registry_close(server->registry);
     if (server->blobs != NULL)

@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/work.h"
+#include "http/cors_private.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +146,7 @@ void call_abandon_all(struct http_server *server)
         if (atomic_compare_exchange_strong(&call->state, &expected, CALL_ABANDONED))
             MHD_resume_connection(call->connection);
     }
+    stream_cut_all(server);
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -179,6 +182,8 @@ static enum MHD_Result send_answer(struct http_call *call)
         MHD_queue_response(call->connection, (unsigned)call->status, call->response);
     if (ret == MHD_YES)
         call->sent_status = call->status;
+    if (ret == MHD_YES && call->stream)
+        stream_begin(call);
     return ret;
 }
 
@@ -268,6 +273,7 @@ static void find_route(struct http_call *call)
         return;
     case ROUTE_OPTIONS:
         http_set_header(call, "Allow", call->match.allow);
+        cors_set_preflight(call, call->match.allow);
         call->discarding = true;
         atomic_fetch_add(&call->references, 1);
         http_reply(call, 204, NULL, (struct str){ NULL, 0 });
@@ -320,6 +326,19 @@ static void prepare_body(struct http_call *call, int64_t told)
     }
 }
 
+static bool is_loopback(const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    const struct sockaddr_in *v4 = (const void *)address;
+
+    if (address->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    if (address->sa_family != AF_INET6)
+        return false;
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
+}
+
 /* The headers are in. */
 static enum MHD_Result begin(struct http_call *call, const char *method)
 {
@@ -333,10 +352,10 @@ static enum MHD_Result begin(struct http_call *call, const char *method)
     call->method = arena_strdup(&call->arena, str_from(method));
     if (!call->method || !copy_headers(call))
         return MHD_NO;
-    if (server->base_url.net_count) {
-        info = MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    info = MHD_get_connection_info(call->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    call->loopback = info && is_loopback(info->client_addr);
+    if (server->base_url.net_count)
         call->trusted_proxy = info && base_url_trusts(&server->base_url, info->client_addr);
-    }
     int64_t told = told_length(call);
     guard_set_deadline(call->watched, told ? HTTP_BODY_ALLOWED_MS : 0);
     find_route(call);
@@ -459,6 +478,8 @@ void call_on_completed(void *context, struct MHD_Connection *connection, void **
         return;
     call_resume_answered(server);
     call_unlink(call);
+    if (call->stream && atomic_load(&call->state) == CALL_ANSWERED)
+        stream_close(call);
     guard_set_deadline(call->watched, HTTP_HEADER_ALLOWED_MS);
     if (call->begun) {
         if (server->options.finished)

@@ -7,7 +7,7 @@
  *
  * The file: a transfer that fails removes the file if this call made it. A file that was there
  * before the call stays, with what arrived, so a caller that wants to resume later makes an empty
- * one first. Not here: which addresses are public (fetch_address.c). */
+ * one first. Not here: which URLs (fetch_url.c) and addresses (fetch_address.c) are taken. */
 #include "http/fetch_private.h"
 
 #include "base/buf.h"
@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,6 @@
 #include <unistd.h>
 
 #define FETCH_STALL_MS 30000
-#define FETCH_URL_BYTES_MAX 8192
 #define FETCH_ADDRESSES_MAX 16
 
 enum fetch_end { END_NONE, END_TOO_LARGE, END_STALLED, END_CANCELED, END_DISK, END_BAD_RANGE };
@@ -39,8 +37,7 @@ struct fetch {
     const struct fetch_options *options;
     fetch_address_rule *rule;
     CURLU *url;
-    char host[256], port[8], first_host[256], first_port[8]; /* of the present and the first URL */
-    bool secure, first_secure;
+    struct fetch_target at, first; /* of the present and the first URL */
     int fd;
     int64_t offset;      /* where the next byte goes */
     int64_t deadline_us; /* monotonic; 0: none */
@@ -58,70 +55,7 @@ struct fetch {
     int sys; /* errno of END_DISK */
 };
 
-static void init_curl(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 /* ---- URLs and addresses ------------------------------------------------------------------- */
-
-static bool get_part(CURLU *url, CURLUPart part, char *ret_text, size_t size)
-{
-    char *text = NULL;
-    ret_text[0] = '\0';
-    if (curl_url_get(url, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) !=
-        CURLUE_OK)
-        return false;
-    bool ok = str_copy(str_from(text), ret_text, size);
-    curl_free(text);
-    return ok;
-}
-
-static bool has_part(CURLU *url, CURLUPart part)
-{
-    char *text = NULL;
-    bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-    curl_free(text);
-    return has;
-}
-
-/* Take the URL (absolute, or relative to the present one) as the next one to fetch. libcurl's own
- * parser, so that what is checked is what is fetched. */
-static bool set_url(struct fetch *fetch, const char *text, struct err *err)
-{
-    char scheme[8];
-    if (strlen(text) > FETCH_URL_BYTES_MAX)
-        return err_set(err, ERR_INVALID, "The URL is too long.");
-    if (curl_url_set(fetch->url, CURLUPART_URL, text, 0) != CURLUE_OK)
-        return err_set(err, ERR_INVALID, "The URL is malformed or neither http nor https.");
-    get_part(fetch->url, CURLUPART_SCHEME, scheme, sizeof scheme);
-    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
-        return err_set(err, ERR_INVALID, "Only http and https URLs can be fetched.");
-    if (has_part(fetch->url, CURLUPART_USER) || has_part(fetch->url, CURLUPART_PASSWORD))
-        return err_set(err, ERR_INVALID, "The URL must not hold a user name or a password.");
-    if (!get_part(fetch->url, CURLUPART_HOST, fetch->host, sizeof fetch->host) ||
-        !get_part(fetch->url, CURLUPART_PORT, fetch->port, sizeof fetch->port))
-        return err_set(err, ERR_INVALID, "The URL has no usable host.");
-    for (const char *c = fetch->host; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._[]:", *c))
-            return err_set(err, ERR_INVALID, "The URL's host name is not valid.");
-    fetch->secure = scheme[4] == 's';
-    return true;
-}
-
-static bool address_allowed(const struct fetch *fetch, const struct sockaddr *address)
-{
-    if (!fetch->rule)
-        return true;
-    if (address->sa_family == AF_INET)
-        return fetch->rule(
-            (const unsigned char *)&((const struct sockaddr_in *)(const void *)address)->sin_addr,
-            4);
-    if (address->sa_family == AF_INET6)
-        return fetch->rule(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr,
-                           16);
-    return false;
-}
 
 static bool append_address(struct buf *pin, const struct addrinfo *found)
 {
@@ -141,27 +75,27 @@ static bool pin_host(struct fetch *fetch, struct err *err)
         return true;
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     struct addrinfo *found = NULL;
-    struct str host = str_from(fetch->host);
+    struct str host = str_from(fetch->at.host);
     char name[256];
     if (str_starts(host, S("[")))
         host = (struct str){ host.ptr + 1, host.len - 2 };
     if (!str_copy(host, name, sizeof name) || getaddrinfo(name, NULL, &hints, &found) != 0)
-        return err_set(err, ERR_INVALID, "The host '%.200s' could not be found.", fetch->host);
+        return err_set(err, ERR_INVALID, "The host '%.200s' could not be found.", fetch->at.host);
     struct buf pin;
     buf_init(&pin, 4096);
-    buf_printf(&pin, "%s:%s:", fetch->host, fetch->port);
+    buf_printf(&pin, "%s:%s:", fetch->at.host, fetch->at.port);
     bool ok = true;
     int count = 0;
     for (struct addrinfo *each = found; each && ok; each = each->ai_next) {
-        if (!address_allowed(fetch, each->ai_addr))
+        if (!fetch_address_allowed(fetch->rule, each->ai_addr))
             ok = err_set(err, ERR_FORBIDDEN, "The host '%.200s' is not on the public internet.",
-                         fetch->host);
+                         fetch->at.host);
         else if (count++ < FETCH_ADDRESSES_MAX)
             ok = (count == 1 || buf_append_char(&pin, ',')) && append_address(&pin, each);
     }
     freeaddrinfo(found);
     /* An address stands for itself (and libcurl could not read "[::1]:80:..."). */
-    if (ok && fetch->host[0] != '[') {
+    if (ok && fetch->at.host[0] != '[') {
         fetch->pins = curl_slist_append(NULL, buf_str(&pin).ptr);
         ok = fetch->pins && !pin.failed;
         if (!ok)
@@ -175,7 +109,7 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 {
     struct fetch *fetch = context;
     (void)purpose;
-    if (!address_allowed(fetch, &address->addr)) {
+    if (!fetch_address_allowed(fetch->rule, &address->addr)) {
         fetch->address_refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -307,9 +241,9 @@ static bool add_header(struct fetch *fetch, const char *name, const char *value)
 static bool make_headers(struct fetch *fetch)
 {
     const char *authorization = fetch->options->authorization;
-    bool first = strcasecmp(fetch->host, fetch->first_host) == 0 &&
-                 strcmp(fetch->port, fetch->first_port) == 0 &&
-                 fetch->secure == fetch->first_secure;
+    bool first = strcasecmp(fetch->at.host, fetch->first.host) == 0 &&
+                 strcmp(fetch->at.port, fetch->first.port) == 0 &&
+                 fetch->at.secure == fetch->first.secure;
     if (authorization && first && !add_header(fetch, "Authorization", authorization))
         return false;
     if (fetch->resumed_from) {
@@ -360,7 +294,7 @@ static bool explain_end(const struct fetch *fetch, CURLcode code, struct err *er
         return err_set(err, ERR_TOO_LARGE, "The file at the URL is larger than %lld bytes.",
                        (long long)fetch->options->bytes_max);
     case END_STALLED:
-        return err_set(err, ERR_TIMEOUT, "The host '%.200s' stopped sending.", fetch->host);
+        return err_set(err, ERR_TIMEOUT, "The host '%.200s' stopped sending.", fetch->at.host);
     case END_CANCELED:
         return err_set(err, ERR_CANCELED, "Fetching the URL was canceled.");
     case END_DISK:
@@ -371,19 +305,20 @@ static bool explain_end(const struct fetch *fetch, CURLcode code, struct err *er
     }
     if (fetch->address_refused)
         return err_set(err, ERR_FORBIDDEN, "The host '%.200s' is not on the public internet.",
-                       fetch->host);
+                       fetch->at.host);
     if (code == CURLE_OPERATION_TIMEDOUT)
-        return err_set(err, ERR_TIMEOUT, "Fetching from '%.200s' took too long.", fetch->host);
+        return err_set(err, ERR_TIMEOUT, "Fetching from '%.200s' took too long.", fetch->at.host);
     if (code == CURLE_PARTIAL_FILE)
         return err_set(err, ERR_UNAVAILABLE, "The host '%.200s' sent only a part of the file.",
-                       fetch->host);
+                       fetch->at.host);
     if (code == CURLE_OUT_OF_MEMORY)
         return err_set(err, ERR_NO_MEMORY, "No memory to fetch the URL.");
     if (code == CURLE_PEER_FAILED_VERIFICATION)
-        return err_set(err, ERR_INVALID, "The certificate of '%.200s' is not valid.", fetch->host);
+        return err_set(err, ERR_INVALID, "The certificate of '%.200s' is not valid.",
+                       fetch->at.host);
     if (code == CURLE_COULDNT_RESOLVE_HOST)
-        return err_set(err, ERR_INVALID, "The host '%.200s' could not be found.", fetch->host);
-    err_set(err, ERR_UNAVAILABLE, "Fetching from '%.200s' failed.", fetch->host);
+        return err_set(err, ERR_INVALID, "The host '%.200s' could not be found.", fetch->at.host);
+    err_set(err, ERR_UNAVAILABLE, "Fetching from '%.200s' failed.", fetch->at.host);
     return err_while(err, "libcurl said %d: %s", (int)code, curl_easy_strerror(code));
 }
 
@@ -412,7 +347,7 @@ static bool transfer(struct fetch *fetch, long *ret_status, struct err *err)
     char *next = NULL;
     if (*ret_status >= 300 && *ret_status < 400)
         curl_easy_getinfo(fetch->curl, CURLINFO_REDIRECT_URL, &next);
-    if (next && !set_url(fetch, next, err)) {
+    if (next && !fetch_url_read(fetch->url, next, &fetch->at, err)) {
         err_while(err, "following a redirect");
         goto done;
     }
@@ -438,7 +373,7 @@ static bool explain_status(const struct fetch *fetch, long status, struct err *e
                          : status == 401 || status == 403 ? ERR_FORBIDDEN
                          : status >= 500 || status == 429 ? ERR_UNAVAILABLE
                                                           : ERR_INVALID;
-    return err_set(err, kind, "The host '%.200s' answered %ld instead of the file.", fetch->host,
+    return err_set(err, kind, "The host '%.200s' answered %ld instead of the file.", fetch->at.host,
                    status);
 }
 
@@ -530,8 +465,7 @@ static bool open_file(struct fetch *fetch, const char *path, bool *ret_made, str
 bool fetch_file_ruled(const char *url, const char *path, const struct fetch_options *options,
                       fetch_address_rule *rule, struct fetch_result *ret_result, struct err *err)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_curl);
+    fetch_curl_init();
     struct fetch fetch = { .options = options, .rule = rule, .fd = -1 };
     int stall_ms = options->stall_timeout_ms > 0 ? options->stall_timeout_ms : FETCH_STALL_MS;
     bool made = false;
@@ -540,11 +474,9 @@ bool fetch_file_ruled(const char *url, const char *path, const struct fetch_opti
         fetch.deadline_us = clock_monotonic_us() + options->timeout_ms * (int64_t)1000;
     fetch.url = curl_url();
     bool ok = fetch.url || err_set(err, ERR_NO_MEMORY, "No memory to fetch the URL.");
-    ok = ok && set_url(&fetch, url, err);
+    ok = ok && fetch_url_read(fetch.url, url, &fetch.at, err);
     if (ok) {
-        memcpy(fetch.first_host, fetch.host, sizeof fetch.host);
-        memcpy(fetch.first_port, fetch.port, sizeof fetch.port);
-        fetch.first_secure = fetch.secure;
+        fetch.first = fetch.at;
         ok = open_file(&fetch, path, &made, err) && run(&fetch, err);
     }
     if (ok) {

@@ -5,10 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,13 +22,19 @@
 #define LINGER_MS 10000
 #define LINGER_READ_BYTES 16384
 #define LINGER_READS_PER_TURN 64
+#define ENDS_PER_TURN 64
+#define LOST_IDLE_SECONDS 60 /* then a client that is silent is asked for a sign of life */
+#define LOST_PROBE_SECONDS 15
+#define LOST_PROBES 4
 #define BODY_BYTES_PER_MS 1 /* a body slower than 1 kB/s loses ground */
 
 struct guard_connection {
     struct guard_connection *next, *prev;
     int fd;
-    bool lingers;                /* written and read on the loop only */
-    _Atomic int64_t deadline_us; /* monotonic; 0: none */
+    bool lingers;                 /* written and read on the loop only */
+    _Atomic int64_t deadline_us;  /* monotonic; 0: none */
+    void (*ended)(void *context); /* under the mutex; NULL: its end is not watched */
+    void *ended_context;
 };
 
 struct lingering {
@@ -42,6 +51,7 @@ struct guard {
     struct lingering lingering[LINGERING_MAX]; /* the thread's own */
     int lingering_count;
     int wake_fd;
+    int ends_fd; /* epoll: the connections whose end is watched */
     atomic_bool ending;
 };
 
@@ -60,6 +70,22 @@ static void cut_overdue(struct guard *guard)
         int64_t deadline = atomic_load_explicit(&each->deadline_us, memory_order_relaxed);
         if (deadline && deadline < now)
             shutdown(each->fd, SHUT_RDWR); /* the loop sees the end and closes it */
+    }
+    pthread_mutex_unlock(&guard->mutex);
+}
+
+static void tell_ends(struct guard *guard)
+{
+    struct epoll_event events[ENDS_PER_TURN];
+    /* Under the mutex from the look on, so that none of them is removed meanwhile. */
+    pthread_mutex_lock(&guard->mutex);
+    int count = epoll_wait(guard->ends_fd, events, ENDS_PER_TURN, 0);
+    for (int i = 0; i < count; i++) {
+        struct guard_connection *connection = events[i].data.ptr;
+        shutdown(connection->fd, SHUT_RDWR);
+        if (connection->ended)
+            connection->ended(connection->ended_context);
+        connection->ended = NULL;
     }
     pthread_mutex_unlock(&guard->mutex);
 }
@@ -97,21 +123,24 @@ static void *run_guard(void *argument)
     struct guard *guard = argument;
     int64_t next_cut_us = 0;
     while (!atomic_load(&guard->ending)) {
-        struct pollfd polls[LINGERING_MAX + 1];
+        struct pollfd polls[LINGERING_MAX + 2];
         polls[0] = (struct pollfd){ .fd = guard->wake_fd, .events = POLLIN };
+        polls[1] = (struct pollfd){ .fd = guard->ends_fd, .events = POLLIN };
         for (int i = 0; i < guard->lingering_count; i++)
-            polls[i + 1] = (struct pollfd){ .fd = guard->lingering[i].fd, .events = POLLIN };
-        poll(polls, (nfds_t)guard->lingering_count + 1, GUARD_PERIOD_MS);
+            polls[i + 2] = (struct pollfd){ .fd = guard->lingering[i].fd, .events = POLLIN };
+        poll(polls, (nfds_t)guard->lingering_count + 2, GUARD_PERIOD_MS);
         if (polls[0].revents) {
             uint64_t count;
             ssize_t got = read(guard->wake_fd, &count, sizeof count);
             (void)got;
         }
+        if (polls[1].revents)
+            tell_ends(guard);
         int64_t now = clock_monotonic_us();
         int kept = 0;
         for (int i = 0; i < guard->lingering_count; i++) {
             struct lingering one = guard->lingering[i];
-            if (one.until_us > now && (!polls[i + 1].revents || discard_some(one.fd)))
+            if (one.until_us > now && (!polls[i + 2].revents || discard_some(one.fd)))
                 guard->lingering[kept++] = one;
             else
                 close(one.fd);
@@ -128,14 +157,24 @@ static void *run_guard(void *argument)
     return NULL;
 }
 
+static void close_fds(struct guard *guard)
+{
+    if (guard->wake_fd >= 0)
+        close(guard->wake_fd);
+    if (guard->ends_fd >= 0)
+        close(guard->ends_fd);
+}
+
 bool guard_new(struct guard **ret_guard, struct err *err)
 {
     struct guard *guard = calloc(1, sizeof *guard);
     if (!guard)
         return err_set(err, ERR_NO_MEMORY, "No memory for the server.");
     guard->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (guard->wake_fd < 0) {
+    guard->ends_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (guard->wake_fd < 0 || guard->ends_fd < 0) {
         int sys = errno;
+        close_fds(guard);
         free(guard);
         return err_sys(err, ERR_INTERNAL, sys, "The server could not start its guard.");
     }
@@ -146,7 +185,7 @@ bool guard_new(struct guard **ret_guard, struct err *err)
     int failed = pthread_create(&guard->thread, &attributes, run_guard, guard);
     pthread_attr_destroy(&attributes);
     if (failed) {
-        close(guard->wake_fd);
+        close_fds(guard);
         pthread_mutex_destroy(&guard->mutex);
         free(guard);
         return err_sys(err, ERR_INTERNAL, failed, "The server could not start its guard.");
@@ -164,7 +203,7 @@ void guard_free(struct guard *guard)
     pthread_join(guard->thread, NULL);
     for (int i = 0; i < guard->incoming_count; i++)
         close(guard->incoming[i].fd);
-    close(guard->wake_fd);
+    close_fds(guard);
     pthread_mutex_destroy(&guard->mutex);
     free(guard);
 }
@@ -214,6 +253,36 @@ void guard_earn(struct guard_connection *connection, int64_t bytes)
     if (connection)
         atomic_fetch_add_explicit(&connection->deadline_us, bytes / BODY_BYTES_PER_MS * 1000,
                                   memory_order_relaxed);
+}
+
+void guard_watch_end(struct guard *guard, struct guard_connection *connection,
+                     void (*ended)(void *context), void *context)
+{
+    if (!connection)
+        return;
+    /* A client that vanished without a word is found out by the kernel. Sockets of other kinds
+     * refuse the options, and need them not. */
+    int on = 1, idle = LOST_IDLE_SECONDS, probe = LOST_PROBE_SECONDS, probes = LOST_PROBES;
+    setsockopt(connection->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_KEEPINTVL, &probe, sizeof probe);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    struct epoll_event event = { .events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = connection };
+    pthread_mutex_lock(&guard->mutex);
+    connection->ended = ended;
+    connection->ended_context = context;
+    epoll_ctl(guard->ends_fd, EPOLL_CTL_ADD, connection->fd, &event);
+    pthread_mutex_unlock(&guard->mutex);
+}
+
+void guard_unwatch_end(struct guard *guard, struct guard_connection *connection)
+{
+    if (!connection)
+        return;
+    pthread_mutex_lock(&guard->mutex);
+    connection->ended = NULL;
+    epoll_ctl(guard->ends_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    pthread_mutex_unlock(&guard->mutex);
 }
 
 void guard_linger(struct guard *guard, struct guard_connection *connection)

@@ -2,6 +2,8 @@
 #include "http/server_private.h"
 
 #include "base/err.h"
+#include "http/cors_private.h"
+#include "http/gzip_private.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -102,6 +104,16 @@ const void *http_caller(const struct http_call *call)
     return call->caller;
 }
 
+const struct http_route *http_call_route(const struct http_call *call)
+{
+    return call->match.route;
+}
+
+bool http_is_loopback(const struct http_call *call)
+{
+    return call->loopback;
+}
+
 const char *http_request_id(const struct http_call *call)
 {
     return call->request_id;
@@ -160,8 +172,8 @@ void http_set_header(struct http_call *call, const char *name, const char *value
     header->value = copy ? copy : "";
 }
 
-static void add_headers(struct http_call *call, struct MHD_Response *response,
-                        const char *content_type)
+void call_add_headers(struct http_call *call, struct MHD_Response *response,
+                      const char *content_type)
 {
     MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "mimeo");
     if (content_type)
@@ -170,21 +182,29 @@ static void add_headers(struct http_call *call, struct MHD_Response *response,
     for (int i = 0; i < call->reply_header_count; i++)
         MHD_add_response_header(response, call->reply_headers[i].name,
                                 call->reply_headers[i].value);
+    if (call->server->options.cors_origins)
+        cors_add_headers(call, response);
     call->reply_header_count = 0; /* they belong to this answer */
 }
 
-/* Leave the response with the call and wake its connection if it sleeps: server_private.h. */
-static void give(struct http_call *call)
+bool call_give(struct http_call *call)
 {
     struct http_server *server = call->server;
     /* The server is not stopped while a thread is between taking the state and the resume. */
     atomic_fetch_add(&server->replier_count, 1);
-    int before = atomic_exchange(&call->state, CALL_ANSWERED);
-    assert(before != CALL_ANSWERED);
+    int before = atomic_load(&call->state);
+    do {
+        assert(before != CALL_ANSWERED);
+        if (before == CALL_ABANDONED && call->stream) {
+            atomic_fetch_sub(&server->replier_count, 1);
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&call->state, &before, CALL_ANSWERED));
     if (before == CALL_PARKED)
         call_resume(call);
     atomic_fetch_sub(&server->replier_count, 1);
     http_call_unref(call);
+    return true;
 }
 
 /* A NULL response (no memory) ends the connection. */
@@ -192,24 +212,76 @@ static void answer(struct http_call *call, int status, const char *content_type,
                    struct MHD_Response *response)
 {
     if (response)
-        add_headers(call, response, content_type);
+        call_add_headers(call, response, content_type);
     if (call->response)
         MHD_destroy_response(call->response); /* made, but not given */
     call->response = response;
     call->status = status;
-    give(call);
+    call_give(call);
+}
+
+static bool may_compress(const struct http_call *call, int status, const char *content_type,
+                         size_t len)
+{
+    size_t min = call->server->options.gzip_min_bytes;
+    if (!min || len < min || status == MHD_HTTP_PARTIAL_CONTENT || !gzip_suits_type(content_type))
+        return false;
+    for (int i = 0; i < call->reply_header_count; i++)
+        if (strcasecmp(call->reply_headers[i].name, MHD_HTTP_HEADER_CONTENT_ENCODING) == 0)
+            return false;
+    return true;
+}
+
+/* The response with the gzip form of body, or NULL: as it is, then. *ret_vary: it might have been
+ * compressed for another client. */
+static struct MHD_Response *make_compressed(const struct http_call *call, struct str body,
+                                            bool *ret_vary)
+{
+    size_t len;
+    *ret_vary = true;
+    if (!gzip_is_accepted(http_header(call, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
+        return NULL;
+    char *compressed = gzip_compress(body, &len);
+    if (!compressed)
+        return NULL;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(len, compressed, MHD_RESPMEM_MUST_FREE);
+    if (response)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    else
+        free(compressed);
+    return response;
+}
+
+/* Takes body when it is told to free it and a response was made. */
+static struct MHD_Response *make_response(struct http_call *call, int status,
+                                          const char *content_type, struct str body,
+                                          enum MHD_ResponseMemoryMode mode)
+{
+    struct MHD_Response *response = NULL;
+    bool vary = false;
+    if (may_compress(call, status, content_type, body.len))
+        response = make_compressed(call, body, &vary);
+    if (response && mode == MHD_RESPMEM_MUST_FREE)
+        free((void *)(uintptr_t)body.ptr);
+    if (!response)
+        response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr, mode);
+    if (response && vary)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    return response;
 }
 
 bool http_reply_make(struct http_call *call, int status, const char *content_type, char *body,
                      size_t len)
 {
     assert(!call->response);
-    call->response = MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
+    call->response =
+        make_response(call, status, content_type, (struct str){ body, len }, MHD_RESPMEM_MUST_FREE);
     if (!call->response) {
         free(body);
         return false;
     }
-    add_headers(call, call->response, content_type);
+    call_add_headers(call, call->response, content_type);
     call->status = status;
     return true;
 }
@@ -217,14 +289,13 @@ bool http_reply_make(struct http_call *call, int status, const char *content_typ
 void http_reply_made(struct http_call *call)
 {
     assert(call->response);
-    give(call);
+    call_give(call);
 }
 
 void http_reply(struct http_call *call, int status, const char *content_type, struct str body)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        body.len, (void *)(uintptr_t)body.ptr, MHD_RESPMEM_MUST_COPY);
-    answer(call, status, content_type, response);
+    answer(call, status, content_type,
+           make_response(call, status, content_type, body, MHD_RESPMEM_MUST_COPY));
 }
 
 void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,

@@ -433,9 +433,6 @@ enum route_result route_find(const struct route_table *table, const char *method
         ret_match->prefix = "";
         return ROUTE_NOT_FOUND;
     }
-    if (strcmp(method, "OPTIONS") == 0) {
-        allow_add(&search, "OPTIONS");
-        return ROUTE_OPTIONS;
-    }
-    return ROUTE_WRONG_METHOD;
+    allow_add(&search, "OPTIONS");
+    return strcmp(method, "OPTIONS") == 0 ? ROUTE_OPTIONS : ROUTE_WRONG_METHOD;
 }

@@ -23,7 +23,8 @@
 #define SERVER_LOOP_STACK_BYTES (256u << 10)
 #define SERVER_LOOPS 2u /* reading, checking and rendering use more than one core at full load */
 #define SERVER_CONNECTION_BYTES                                                                    \
-    (16u << 10)              /* request line and headers; cleared for every request */
+    (16u << 10) /* request line and headers; cleared for every request */
+#define SERVER_CONNECTIONS_MIN 16
 #define SERVER_OTHER_FDS 128 /* kept free for files, the store, runners */
 #define SERVER_PEM_BYTES_MAX (1u << 20)
 
@@ -178,14 +179,26 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     guard_set_deadline(*socket_context, HTTP_FIRST_HEADER_ALLOWED_MS);
 }
 
+/* As many as are wanted, or as the system lets this process hold; the limit on open files is raised
+ * for it as far as it goes. */
 static unsigned connection_limit(int wanted)
 {
     struct rlimit limit;
-    long max = wanted > 0 ? wanted : 1024;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        max > (long)limit.rlim_cur - SERVER_OTHER_FDS)
-        max = (long)limit.rlim_cur - SERVER_OTHER_FDS;
-    return max > 16 ? (unsigned)max : 16;
+    rlim_t max = wanted > SERVER_CONNECTIONS_MIN ? (rlim_t)wanted : SERVER_CONNECTIONS_MIN;
+    rlim_t files = max + SERVER_OTHER_FDS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return (unsigned)max;
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < files) {
+        limit.rlim_cur =
+            limit.rlim_max != RLIM_INFINITY && limit.rlim_max < files ? limit.rlim_max : files;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < files)
+        max = limit.rlim_cur > SERVER_OTHER_FDS + SERVER_CONNECTIONS_MIN
+                  ? limit.rlim_cur - SERVER_OTHER_FDS
+                  : SERVER_CONNECTIONS_MIN;
+    return (unsigned)max;
 }
 
 static bool start_daemon(struct http_server *server, int fd, struct err *err)
@@ -209,7 +222,7 @@ static bool start_daemon(struct http_server *server, int fd, struct err *err)
             MHD_OPTION_NOTIFY_COMPLETED, call_on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
             on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, call_new_for_uri, server,
             MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT,
-            connection_limit(server->options.connections_max), MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)server->options.connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
             HTTP_KEEP_ALIVE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
             (size_t)SERVER_CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
             (size_t)SERVER_LOOP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
@@ -230,13 +243,16 @@ static bool copy_options(struct http_server *server, const struct http_server_op
 {
     struct http_server_options copy = *options;
     const char **texts[] = { &copy.listen,       &copy.public_url,           &copy.trusted_proxies,
-                             &copy.spill_folder, &copy.tls_certificate_path, &copy.tls_key_path };
+                             &copy.spill_folder, &copy.tls_certificate_path, &copy.tls_key_path,
+                             &copy.cors_origins };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) {
             *texts[i] = arena_strdup(&server->arena, str_from(*texts[i]));
             if (!*texts[i])
                 return err_set(err, ERR_NO_MEMORY, "No memory for the server.");
         }
+    copy.connections_max =
+        (int)connection_limit(copy.connections_max > 0 ? copy.connections_max : 1024);
     server->options = copy;
     return true;
 }
@@ -270,7 +286,7 @@ bool http_server_start(const struct http_server_options *options, struct http_se
               route_table_new(options->tables, options->prefixes, &server->routes, err) &&
               (fd = open_listener(server->options.listen, err)) >= 0 &&
               learn_address(server, fd, err) && guard_new(&server->guard, err) &&
-              work_pool_new("http", workers, connection_limit(options->connections_max),
+              work_pool_new("http", workers, (size_t)server->options.connections_max,
                             &server->workers, err) &&
               start_daemon(server, fd, err);
     if (!ok) {
@@ -288,6 +304,11 @@ bool http_server_start(const struct http_server_options *options, struct http_se
 int http_server_port(const struct http_server *server)
 {
     return server->port;
+}
+
+int http_server_connections_max(const struct http_server *server)
+{
+    return server->options.connections_max;
 }
 
 /* ---- Stop --------------------------------------------------------------------------------- */

@@ -42,7 +42,7 @@ struct http_server_options {
     const struct http_route *const
         *tables; /* NULL-ended list of route tables; outlive the server */
     int workers; /* threads for handlers that block */
-    int connections_max;
+    int connections_max; /* held at once, also from one address */
     const char *spill_folder; /* for HTTP_BODY_FILE */
     const char *cors_origins; /* "*", or a list: whose pages may call; NULL: none */
     size_t gzip_min_bytes;    /* smaller JSON and text answers are not compressed; 0: none is */
@@ -62,6 +62,9 @@ struct http_server_options {
 bool http_server_start(const struct http_server_options *options, struct http_server **ret_server,
                        struct err *err); /* ERR_CONFLICT when the address is taken */
 int http_server_port(const struct http_server *server);
+/* How many it takes: fewer than asked for when the system's limit on open files, which is raised as
+ * far as this process may, does not allow more. */
+int http_server_connections_max(const struct http_server *server);
 
 /* Stop taking connections; calls that are under way go on. Also done by http_server_stop. */
 void http_server_quiesce(struct http_server *server);
@@ -87,6 +90,10 @@ void *http_context(const struct http_call *call);
 const char *http_account(const struct http_call *call);    /* what authenticate set */
 void http_set_caller(struct http_call *call, const void *caller); /* for authenticate: whatever it */
 const void *http_caller(const struct http_call *call); /* wants to find again; NULL */
+/* The route the call has come to; NULL: none. Its pattern tells calls apart in numbers. */
+const struct http_route *http_call_route(const struct http_call *call);
+/* Did the client connect over loopback? (Behind a proxy on this machine: the proxy did.) */
+bool http_is_loopback(const struct http_call *call);
 const char *http_request_id(const struct http_call *call); /* short, unique per process run */
 
 /* "https://host[/prefix]": what URLs in answers start with (public_url, or the request's Host and,

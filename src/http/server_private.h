@@ -62,9 +62,10 @@ struct http_server {
     int quiesced;             /* the listener, once draining; closed at the end */
     atomic_uint next_request;
     uint32_t run_id;
-    pthread_mutex_t mutex;    /* parked, closing, spare */
+    pthread_mutex_t mutex;    /* parked, streams, closing, spare */
     struct http_call *parked; /* may be abandoned */
-    bool closing;             /* nothing may be parked any more */
+    struct http_stream *streams;
+    bool closing;            /* nothing may be parked any more, no stream begun */
     struct http_call *spare; /* freed ones, with their arena's first block; linked by parked_next */
     int spare_count;
     _Atomic(struct http_call *) answered; /* were parked, to be resumed; the last one first */
@@ -92,6 +93,7 @@ struct http_call {
     const char *base_url;
     bool base_url_is_https;
     bool trusted_proxy;
+    bool loopback;
     char request_id[20];
 
     struct body body;
@@ -103,6 +105,7 @@ struct http_call {
     struct call_header *reply_headers;
     int reply_header_count;
     struct MHD_Response *response;
+    struct http_stream *stream; /* whose answer it is; counts once the call is ANSWERED */
     int status;
     int sent_status; /* 0: no answer was handed to the connection */
     int64_t started_us;
@@ -127,6 +130,18 @@ void call_resume(struct http_call *call); /* any thread */
 /* Resume what others have left, connections of the other loop too. On a loop before a resumed call
  * goes on or ends, as it may be the one that stands for the others; and when the server stops. */
 void call_resume_answered(struct http_server *server);
+
+/* reply.c: the parts of an answer. */
+void call_add_headers(struct http_call *call, struct MHD_Response *response,
+                      const char *content_type);
+/* Leave call->response with the call and wake its connection if it sleeps; the call may be gone
+ * then. False: the answer is a stream and the connection is gone; the answer is still owed. */
+bool call_give(struct http_call *call);
+
+/* stream.c */
+void stream_begin(struct http_call *call);       /* loop: the answer was queued */
+void stream_close(struct http_call *call);       /* loop: the request is completed */
+void stream_cut_all(struct http_server *server); /* under the server's mutex */
 
 void http_call_unref(struct http_call *call); /* any thread; the last one frees it */
 

@@ -1,42 +1,45 @@
 /* Dispatch: which prediction runs next, and on which runner.
  *
- * Each model version has a lane and at most one runner. A lane's predictions leave the queue in
- * order, a few ahead of the runner, so that their inputs are ready when it is. A lane without a
- * runner gets one when memory allows; else the runner that was idle the longest is unloaded for
- * it; else it waits, and after FAIR_WAIT_MS a busy lane's runner is not given its next prediction.
+ * Each model version has a lane, and each deployment one of its own. A lane's predictions leave the
+ * queue in order, a few ahead of the runners, so that their inputs are ready when one is. A lane
+ * whose runners are all busy gets one more up to its maximum (one, for a version's own lane) when
+ * memory allows (memory.c). A deployment's min_runners are started without anything to run.
  *
- * Memory: each runner counts with the most its version was ever seen to use, so that a version
- * that was loaded once is judged by what it really needs. The first runner always may start.
+ * A run is given only to a runner of its own version: when a deployment changes, what waits since
+ * before still runs with the old one, whose runners end when nothing waits for them.
  * Supervisor thread only. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/work.h"
 #include "predict/predict_private.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
 
-#define FAIL_AT_ONCE 256 /* of a failed lane's queue, per round */
+#define FAIL_AT_ONCE 256 /* of what cannot run, per lane and round */
 
 /* ---- Lanes --------------------------------------------------------------------------------- */
 
-struct lane *dispatch_lane_of(struct predict *predict, const struct registry_version *version)
+struct lane *dispatch_lane_of(struct predict *predict, const char *name)
 {
     for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
-        if (lane->version == version)
+        if (strcmp(lane->name, name) == 0)
             return lane;
     }
-    struct lane *lane = calloc(1, sizeof *lane);
+    size_t size = strlen(name) + 1;
+    struct lane *lane = calloc(1, sizeof *lane + size);
     if (!lane)
         return NULL;
-    lane->version = version;
-    snprintf(lane->weights, sizeof lane->weights, "%.3800s/%.300s",
-             predict->options.weights_folder ? predict->options.weights_folder : "",
-             version->model->full_name);
+    memcpy(lane->name, name, size);
+    lane->is_deployment = strchr(name, '/') != NULL;
+    lane->is_set = !lane->is_deployment;
+    lane->max_runners = lane->is_deployment ? 0 : VERSION_RUNNERS_MAX;
     lane->next = predict->lanes;
     predict->lanes = lane;
     return lane;
@@ -64,49 +67,144 @@ void dispatch_lane_remove(struct lane *lane, struct run *run)
     }
 }
 
+bool dispatch_has_work(struct predict *predict, const struct lane *lane)
+{
+    return lane->waiting || queue_length(predict->options.queue, lane->name) > 0;
+}
+
+bool dispatch_is_same(const struct registry_version *a, const struct registry_version *b)
+{
+    return a == b || (a && b && strcmp(a->id, b->id) == 0);
+}
+
+struct tally { /* a lane's runners */
+    int all;
+    int coming;           /* idle or starting, of the version in question */
+    int alive;            /* of that version, and not ending */
+    struct runner *idle;  /* of that version */
+    struct runner *other; /* an idle one of another version */
+};
+
+static struct tally tally_of(const struct predict *predict, const struct lane *lane,
+                             const struct registry_version *version)
+{
+    struct tally tally = { 0 };
+    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
+        if (runner->lane != lane)
+            continue;
+        bool same = dispatch_is_same(runner->version, version);
+        tally.all++;
+        tally.coming += same && (runner->state == RUNNER_IDLE || runner->state == RUNNER_STARTING);
+        tally.alive += same && runner->state != RUNNER_ENDING;
+        if (runner->state == RUNNER_IDLE)
+            *(same ? &tally.idle : &tally.other) = runner;
+    }
+    return tally;
+}
+
 /* ---- From the queue to the lane ------------------------------------------------------------ */
 
-/* Note that the prediction left the queue. False: it ended while it was queued. */
-static bool attach(struct predict *predict, struct run *run)
+struct run *dispatch_attach(struct predict *predict, struct lane *lane, const char *id,
+                            bool *ret_again)
 {
+    struct run *run = lifecycle_run_new(predict, lane, id);
+    *ret_again = run == NULL;
+    if (!run)
+        return NULL;
     pthread_mutex_lock(&predict->lock);
-    struct live *live = predict_live_find(predict, run->id);
+    struct live *live = predict_live_find(predict, id);
     if (live) {
         live->run = run;
+        run->version = live->version;
+        run->expired = live->expired;
         atomic_store(&run->canceled, live->cancel);
     }
     pthread_mutex_unlock(&predict->lock);
-    return live != NULL;
+    if (live)
+        return run;
+    lifecycle_run_unref(run);
+    return NULL;
 }
 
 /* Take the next one out of the queue. NULL: none, or no memory (then it is put back). */
 static struct run *take_from_queue(struct predict *predict, struct lane *lane)
 {
     char id[ID_PREDICTION_LEN + 1];
-    while (queue_pop(predict->options.queue, lane->version->id, id)) {
-        struct run *run = lifecycle_run_new(predict, lane, id);
-        if (!run) {
-            queue_push(predict->options.queue, lane->version->id, id, true, false);
+    bool again;
+    while (queue_pop(predict->options.queue, lane->name, id)) {
+        struct run *run = dispatch_attach(predict, lane, id, &again);
+        if (run)
+            return run;
+        if (again) {
+            queue_push(predict->options.queue, lane->name, id, true, false);
             return NULL;
         }
-        if (attach(predict, run))
-            return run;
-        lifecycle_run_unref(run);
     }
     return NULL;
 }
 
+void dispatch_end_canceled(struct run *run)
+{
+    bool aborted = run->expired && !run->started && run->predict->options.abort_unstarted;
+    lifecycle_end(run, aborted ? PREDICTION_ABORTED : PREDICTION_CANCELED, NULL);
+}
+
+/* Are weights published for the model, and none of them here? A version with a folder of its own
+ * was made with what is in it. */
+static bool weights_missing(const struct predict *predict, const struct registry_version *version)
+{
+    char folder[4200], path[4400];
+    const json_t *variants =
+        json_object_get(json_object_get(version->model->manifest, "weights"), "variants");
+    if (version->weights_folder || json_array_size(variants) == 0 ||
+        !supervisor_weights_folder(predict, version, folder, sizeof folder))
+        return false;
+    for (size_t i = 0; i < json_array_size(variants); i++) {
+        const char *file = json_get_string(json_array_get(variants, i), "file");
+        int len = snprintf(path, sizeof path, "%s/%s", folder, file ? file : "");
+        if (len > 0 && (size_t)len < sizeof path && access(path, R_OK) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Would a runner be certain to fail? Then say what is missing, and what to type. */
+static bool cannot_run(const struct predict *predict, const struct lane *lane,
+                       const struct registry_version *version, char *ret_error, size_t size)
+{
+    const char *name = version->model->full_name;
+    if (!version->model->native_model)
+        snprintf(ret_error, size,
+                 "This version of Mimeo cannot run %.150s yet: it has no network for it. "
+                 "`mimeo models` lists what it can run.",
+                 name);
+    else if (tally_of(predict, lane, version).alive == 0 && weights_missing(predict, version))
+        snprintf(ret_error, size, "The weights of %.150s are not here: run `mimeo pull %.150s`.",
+                 name, name);
+    else
+        return false;
+    return true;
+}
+
 static void fill_lane(struct predict *predict, struct lane *lane)
 {
-    while (lane->waiting_count < PREPARE_AHEAD) {
+    const int runners = tally_of(predict, lane, NULL).all;
+    const int ahead = PREPARE_AHEAD - 1 + (runners > 0 ? runners : 1);
+    char error[512];
+    for (int ended = 0; lane->waiting_count < ahead; ended++) {
+        if (ended >= FAIL_AT_ONCE) {
+            predict_wake(predict); /* the others have their turn first */
+            return;
+        }
         struct run *run = take_from_queue(predict, lane);
         if (!run)
             return;
         if (atomic_load(&run->canceled)) {
-            lifecycle_end(run, PREDICTION_CANCELED, NULL);
-        } else if (!lane->version->model->native_model) {
-            lifecycle_end(run, PREDICTION_FAILED, "No runner on this server has this model.");
+            dispatch_end_canceled(run);
+        } else if (cannot_run(predict, lane, run->version, error, sizeof error)) {
+            lifecycle_end(run, PREDICTION_FAILED, error);
         } else {
+            ended--; /* waits */
             lane_append(lane, run);
             predict->preparing++;
             if (!work_submit(predict->inputs_pool, lifecycle_prepare, run))
@@ -115,7 +213,7 @@ static void fill_lane(struct predict *predict, struct lane *lane)
     }
 }
 
-/* ---- Loads that fail ----------------------------------------------------------------------- */
+/* ---- What cannot run ----------------------------------------------------------------------- */
 
 /* End all that wait here, and (some of) what is queued. */
 static void fail_waiting(struct predict *predict, struct lane *lane)
@@ -131,9 +229,13 @@ static void fail_waiting(struct predict *predict, struct lane *lane)
             snprintf(run->error, sizeof run->error, "%s", lane->error);
         }
     }
-    for (int i = 0; i < FAIL_AT_ONCE && (run = take_from_queue(predict, lane)); i++)
-        lifecycle_end(run, PREDICTION_FAILED, lane->error);
-    if (queue_length(predict->options.queue, lane->version->id) > 0)
+    for (int i = 0; i < FAIL_AT_ONCE && (run = take_from_queue(predict, lane)); i++) {
+        if (atomic_load(&run->canceled))
+            dispatch_end_canceled(run);
+        else
+            lifecycle_end(run, PREDICTION_FAILED, lane->error);
+    }
+    if (queue_length(predict->options.queue, lane->name) > 0)
         predict_wake(predict);
 }
 
@@ -143,105 +245,190 @@ static int64_t backoff_us(int times, int64_t max_ms)
     return (wait_ms < max_ms ? wait_ms : max_ms) * 1000;
 }
 
-void dispatch_load_failed(struct predict *predict, struct lane *lane, const char *error, bool final)
+/* Does another runner of the lane serve it? Then what waits needs the one that failed less. */
+static bool is_served(const struct predict *predict, const struct lane *lane)
+{
+    for (const struct runner *runner = predict->runners; runner; runner = runner->next) {
+        if (runner->lane == lane && (runner->state == RUNNER_IDLE || runner->state == RUNNER_BUSY))
+            return true;
+    }
+    return false;
+}
+
+void dispatch_load_failed(struct predict *predict, struct lane *lane, const char *model,
+                          const char *error, bool final)
 {
     int64_t now_us = clock_monotonic_us();
     lane->load_failures++;
     snprintf(lane->error, sizeof lane->error, "%s", error);
-    log_event(LOG_WARN, "load_failed", "model=%s times=%d final=%d error=\"%s\"",
-              lane->version->model->full_name, lane->load_failures, final, error);
+    log_event(LOG_WARN, "load_failed", "model=%s times=%d final=%d error=\"%s\"", model,
+              lane->load_failures, final, error);
+    int64_t pause_us = backoff_us(lane->load_failures - 1, BACKOFF_LOAD_MAX_MS);
+    lane->keep_not_before_us = now_us + (final ? BACKOFF_LOAD_MAX_MS * INT64_C(1000) : pause_us);
     if (!final)
-        lane->not_before_us = now_us + backoff_us(lane->load_failures - 1, BACKOFF_LOAD_MAX_MS);
-    if (final || lane->load_failures >= LOAD_ATTEMPTS) {
+        lane->not_before_us = now_us + pause_us;
+    if (is_served(predict, lane)) {
+        lane->not_before_us = lane->keep_not_before_us;
+    } else if (final || lane->load_failures >= LOAD_ATTEMPTS) {
         lane->fail_until_us = now_us + FAILED_FOR_MS * 1000;
         fail_waiting(predict, lane);
     }
 }
 
-/* ---- Memory -------------------------------------------------------------------------------- */
-
-static int64_t need_of(const struct lane *lane)
+void dispatch_crashed(struct lane *lane)
 {
-    return lane->footprint_bytes > 0 ? lane->footprint_bytes : FOOTPRINT_UNKNOWN_BYTES;
+    lane->crashes++;
+    if (lane->crashes > 1)
+        lane->not_before_us =
+            clock_monotonic_us() + backoff_us(lane->crashes - 2, BACKOFF_CRASH_MAX_MS);
 }
 
-static bool has_work(struct predict *predict, const struct lane *lane)
+/* ---- Deployments --------------------------------------------------------------------------- */
+
+/* Give what waits for a deployment that nobody set to the versions' own lanes. */
+static void move_to_versions(struct predict *predict, struct lane *lane)
 {
-    return lane->waiting || queue_length(predict->options.queue, lane->version->id) > 0;
+    char id[ID_PREDICTION_LEN + 1];
+    for (int i = 0; i < FAIL_AT_ONCE && queue_pop(predict->options.queue, lane->name, id); i++) {
+        pthread_mutex_lock(&predict->lock);
+        struct live *live = predict_live_find(predict, id);
+        if (live)
+            live->deployment[0] = '\0';
+        const struct registry_version *version = live ? live->version : NULL;
+        pthread_mutex_unlock(&predict->lock);
+        if (version && !queue_push(predict->options.queue, version->id, id, false, false))
+            log_event(LOG_ERROR, "prediction_not_queued", "id=%s", id); /* the next start will */
+    }
+    log_event(LOG_WARN, "deployment_unknown", "deployment=%s", lane->name);
+    predict_wake(predict); /* the versions' lanes */
 }
 
-/* The runner unused the longest whose lane has nothing to do; NULL when there is none. */
-static struct runner *least_recently_used(struct predict *predict)
+/* After a restart, deployments are set a moment after the first look. */
+static void wait_for_deployment(struct predict *predict, struct lane *lane, int64_t now_us)
 {
-    struct runner *found = NULL;
-    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
-        if (runner->state == RUNNER_IDLE && !has_work(predict, runner->lane) &&
-            (!found || runner->idle_since_us < found->idle_since_us))
-            found = runner;
-    }
-    return found;
+    if (lane->unset_since_us == 0)
+        lane->unset_since_us = now_us;
+    if (now_us - lane->unset_since_us >= DEPLOYMENT_GRACE_MS * INT64_C(1000))
+        move_to_versions(predict, lane);
 }
 
-/* May a runner for this lane start now? If not, see to it that it may later. */
-static bool make_room(struct predict *predict, struct lane *lane, int64_t now_us)
+static bool is_awaited(const struct lane *lane, const struct registry_version *version)
 {
-    int64_t used = 0;
-    bool ending = false;
-    struct runner *largest = NULL;
-    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
-        int64_t need = need_of(runner->lane);
-        used += need > runner->resident_bytes ? need : runner->resident_bytes;
-        ending |= runner->state == RUNNER_ENDING;
-        if (runner->state == RUNNER_BUSY && (!largest || need > need_of(largest->lane)))
-            largest = runner;
+    for (const struct run *run = lane->waiting; run; run = run->next) {
+        if (dispatch_is_same(run->version, version))
+            return true;
     }
-    if (!predict->runners || used + need_of(lane) <= predict->memory_budget_bytes) {
-        lane->blocked_since_us = 0;
-        return true;
-    }
-    if (lane->blocked_since_us == 0)
-        lane->blocked_since_us = now_us;
-    if (ending)
-        return false; /* its memory is on the way back */
-    struct runner *unused = least_recently_used(predict);
-    if (unused)
-        supervisor_unload_runner(predict, unused, STOP_UNUSED);
-    else if (largest && now_us - lane->blocked_since_us > FAIR_WAIT_MS * 1000)
-        largest->yields = true;
     return false;
+}
+
+/* End the idle runners that the deployment, as it is now, does not have. */
+static void drop_runners(struct predict *predict, struct lane *lane)
+{
+    int over = -lane->max_runners;
+    for (const struct runner *runner = predict->runners; runner; runner = runner->next)
+        over += runner->lane == lane && runner->state != RUNNER_ENDING;
+    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
+        if (runner->lane != lane || runner->state == RUNNER_ENDING)
+            continue;
+        bool old =
+            !dispatch_is_same(runner->version, lane->version) && !is_awaited(lane, runner->version);
+        if (!lane->removed && !old && over <= 0)
+            continue;
+        if (runner->state == RUNNER_IDLE)
+            supervisor_unload_runner(predict, runner, STOP_UNUSED);
+        else if (runner->state == RUNNER_STARTING)
+            supervisor_stop_runner(predict, runner, STOP_UNUSED);
+        else
+            continue;
+        over--;
+    }
+}
+
+static bool start_runner(struct predict *predict, struct lane *lane,
+                         const struct registry_version *version, int64_t now_us)
+{
+    struct err err = { 0 };
+    const char *model = version->model->full_name;
+    if (now_us < lane->not_before_us || !memory_make_room(predict, lane, now_us))
+        return false;
+    if (supervisor_start_runner(predict, lane, version, &err))
+        return true;
+    log_error(LOG_ERROR, "runner_not_started", &err, "model=%s", model);
+    dispatch_load_failed(predict, lane, model, err.detail, false);
+    return false;
+}
+
+/* A deployment's min_runners. */
+static void keep_runners(struct predict *predict, struct lane *lane, int64_t now_us)
+{
+    char error[sizeof lane->error];
+    if (lane->min_runners == 0 || now_us < lane->keep_not_before_us)
+        return;
+    for (;;) {
+        struct tally tally = tally_of(predict, lane, lane->version);
+        if (tally.alive >= lane->min_runners || tally.all >= lane->max_runners)
+            return;
+        if (cannot_run(predict, lane, lane->version, error, sizeof error)) {
+            dispatch_load_failed(predict, lane, lane->version->model->full_name, error, true);
+            return;
+        }
+        if (!start_runner(predict, lane, lane->version, now_us))
+            return;
+    }
 }
 
 /* ---- The decision -------------------------------------------------------------------------- */
 
+/* Start as many runners as there is work for, as far as the lane and memory let it. */
+static void add_runners(struct predict *predict, struct lane *lane, int64_t now_us)
+{
+    const struct registry_version *version = lane->waiting->version;
+    size_t work = queue_length(predict->options.queue, lane->name);
+    for (const struct run *run = lane->waiting; run; run = run->next)
+        work += dispatch_is_same(run->version, version);
+    for (;;) {
+        struct tally tally = tally_of(predict, lane, version);
+        if ((size_t)tally.coming >= work)
+            return;
+        if (tally.all >= lane->max_runners) {
+            if (tally.other && tally.alive == 0)
+                supervisor_unload_runner(predict, tally.other, STOP_UNUSED);
+            return;
+        }
+        if (!start_runner(predict, lane, version, now_us))
+            return;
+    }
+}
+
 static void dispatch_lane(struct predict *predict, struct lane *lane, int64_t now_us)
 {
-    struct runner *runner = lane->runner;
-    if (now_us < lane->fail_until_us) {
+    if (!lane->is_set) {
+        wait_for_deployment(predict, lane, now_us);
+        return;
+    }
+    if (lane->removed)
+        snprintf(lane->error, sizeof lane->error, "The deployment %.200s was deleted.", lane->name);
+    if (now_us < lane->fail_until_us || lane->removed) {
         fail_waiting(predict, lane);
         return;
     }
+    if (lane->max_runners == 0)
+        return;
     fill_lane(predict, lane);
-    if (!lane->waiting)
-        return;
-    if (!runner) {
-        struct err err = { 0 };
-        if (now_us >= lane->not_before_us && make_room(predict, lane, now_us) &&
-            !supervisor_start_runner(predict, lane, &err)) {
-            log_error(LOG_ERROR, "runner_not_started", &err, "model=%s",
-                      lane->version->model->full_name);
-            dispatch_load_failed(predict, lane, err.detail, false);
-        }
-        return;
-    }
-    if (runner->state != RUNNER_IDLE)
-        return;
-    if (runner->yields) {
-        supervisor_unload_runner(predict, runner, STOP_UNUSED);
-    } else if (lane->waiting->stage == RUN_READY) {
+    while (lane->waiting && lane->waiting->stage == RUN_READY) {
         struct run *run = lane->waiting;
+        struct runner *runner = tally_of(predict, lane, run->version).idle;
+        if (!runner)
+            break;
+        if (runner->yields) {
+            supervisor_unload_runner(predict, runner, STOP_UNUSED);
+            continue;
+        }
         dispatch_lane_remove(lane, run);
         supervisor_assign(predict, runner, run);
     }
+    if (lane->waiting)
+        add_runners(predict, lane, now_us);
 }
 
 static void list_lane(struct predict *predict, struct lane *lane)
@@ -260,13 +447,11 @@ static void list_lane(struct predict *predict, struct lane *lane)
     predict->order[predict->order_count++] = lane;
 }
 
-static void on_queue_lane(void *context, const char *version_id, size_t length)
+static void on_queue_lane(void *context, const char *name, size_t length)
 {
     struct predict *predict = context;
     (void)length;
-    const struct registry_version *version =
-        registry_resolve(predict->options.registry, str_from(version_id));
-    struct lane *lane = version ? dispatch_lane_of(predict, version) : NULL;
+    struct lane *lane = dispatch_lane_of(predict, name);
     if (lane)
         list_lane(predict, lane);
 }
@@ -274,6 +459,7 @@ static void on_queue_lane(void *context, const char *version_id, size_t length)
 void dispatch_all(struct predict *predict)
 {
     int64_t now_us = clock_monotonic_us();
+    deployments_apply(predict);
     predict->order_count = 0;
     for (struct lane *lane = predict->lanes; lane; lane = lane->next)
         lane->listed = false;
@@ -283,6 +469,12 @@ void dispatch_all(struct predict *predict)
             list_lane(predict, lane);
     }
     queue_each_lane(predict->options.queue, on_queue_lane, predict);
+    for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
+        if (lane->is_deployment && lane->is_set)
+            drop_runners(predict, lane);
+    }
     for (size_t i = 0; i < predict->order_count; i++)
         dispatch_lane(predict, predict->order[i], now_us);
+    for (struct lane *lane = predict->lanes; lane; lane = lane->next)
+        keep_runners(predict, lane, now_us);
 }

@@ -52,7 +52,7 @@ static bool on_ready(struct predict *predict, struct runner *runner,
     runner->lane->load_failures = 0;
     set_state(predict, runner, RUNNER_IDLE);
     log_event(LOG_INFO, "runner_ready", "model=%s pid=%d load_seconds=%.2f resident_bytes=%lld",
-              runner->lane->version->model->full_name, (int)runner->process.pid,
+              runner->version->model->full_name, (int)runner->process.pid,
               message->ready.load_seconds, (long long)message->ready.resident_bytes);
     return true;
 }
@@ -64,8 +64,8 @@ static bool on_failed_to_load(struct predict *predict, struct runner *runner,
     runner->load_told = true;
     runner->deadline_us = clock_monotonic_us() + STOP_GRACE_MS * 1000;
     runner->deadline_reason = STOP_UNUSED;
-    dispatch_load_failed(predict, runner->lane, message->failed_to_load.error,
-                         message->failed_to_load.final);
+    dispatch_load_failed(predict, runner->lane, runner->version->model->full_name,
+                         message->failed_to_load.error, message->failed_to_load.final);
     return true;
 }
 
@@ -96,11 +96,19 @@ static bool count_logs(struct predict *predict, struct runner *runner, size_t by
     return false;
 }
 
+static void tell_change(struct predict *predict, const struct run *run, enum predict_event event)
+{
+    follow_tell(predict->follow, run->id);
+    listener_tell(predict, &run->record, event);
+}
+
 static void add_logs(struct predict *predict, struct runner *runner, struct str text)
 {
+    struct run *run = runner->run;
     pthread_mutex_lock(&predict->lock);
-    logs_append(&runner->run->logs, text);
+    logs_append(&run->logs, text);
     pthread_mutex_unlock(&predict->lock);
+    tell_change(predict, run, PREDICT_LOGS);
     count_logs(predict, runner, text.len);
 }
 
@@ -145,7 +153,11 @@ static bool on_output_text(struct predict *predict, struct runner *runner,
         run->texts = json_array();
     bool ok = json_array_append_new(run->texts, value) == 0;
     pthread_mutex_unlock(&predict->lock);
-    return ok || err_set(err, ERR_NO_MEMORY, "There is no memory for an output.");
+    if (!ok)
+        return err_set(err, ERR_NO_MEMORY, "There is no memory for an output.");
+    if (run->form == WIRE_OUTPUT_TEXT_LIST) /* others are seen when they are whole */
+        tell_change(predict, run, PREDICT_OUTPUT);
+    return true;
 }
 
 static bool on_metric(struct runner *runner, const struct wire_message *message, struct err *err)

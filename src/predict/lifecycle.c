@@ -82,9 +82,11 @@ void lifecycle_run_unref(struct run *run)
 
 static bool read_record(struct run *run, struct err *err)
 {
-    if (!run->has_record)
-        run->has_record = store_prediction_get(run->predict->options.store, NULL, run->id,
-                                               &run->arena, &run->record, err);
+    if (run->has_record)
+        return true;
+    arena_reset(&run->arena); /* of what an attempt that failed has left */
+    run->has_record = store_prediction_get(run->predict->options.store, NULL, run->id, &run->arena,
+                                           &run->record, err);
     return run->has_record;
 }
 
@@ -99,11 +101,12 @@ static bool prepare(struct run *run, struct err *err)
         .allow_private_urls = options->allow_private_urls,
         .canceled = &run->canceled,
     };
+    const json_t *schema =
+        run->record.is_training ? run->version->training_schema : run->version->input_schema;
     json_t *input;
     if (!json_parse(run->record.input, &input, err))
         return false;
-    bool ok = inputs_prepare(&sources, run->lane->version->input_schema, input, &run->input,
-                             &run->files, err);
+    bool ok = inputs_prepare(&sources, schema, input, &run->input, &run->files, err);
     json_decref(input);
     return ok;
 }
@@ -133,8 +136,11 @@ static void on_started_stored(struct store_write *write)
 
 void lifecycle_started(struct run *run)
 {
+    struct predict *predict = run->predict;
+    pthread_mutex_lock(&predict->lock);
     run->started = true;
     run->started_us = clock_now_us();
+    pthread_mutex_unlock(&predict->lock);
     run->started_monotonic_us = clock_monotonic_us();
     run->started_stored = true;
     run->started_write = (struct store_write){
@@ -148,7 +154,9 @@ void lifecycle_started(struct run *run)
         .context = run,
     };
     atomic_fetch_add(&run->references, 1);
-    predict_write_submit(run->predict, &run->started_write);
+    predict_write_submit(predict, &run->started_write);
+    follow_tell(predict->follow, run->id);
+    listener_tell(predict, &run->record, PREDICT_STARTED);
 }
 
 /* ---- The end ------------------------------------------------------------------------------- */
@@ -266,16 +274,38 @@ static bool write_output(struct run *run, struct err *err)
     return ok || err_set(err, ERR_MODEL, "The model's output is too large.");
 }
 
+/* Compute time. What the runner says of it is believed as far as it can be true. */
+static double predict_seconds(const struct run *run)
+{
+    double said = run->predict_seconds, elapsed = (double)run->elapsed_us / 1e6;
+    return said >= 0 && said < elapsed ? said : elapsed;
+}
+
+/* What the model says it has made; else the pictures among its output. */
+static int64_t image_count(const struct run *run)
+{
+    int64_t count = json_get_integer(run->metrics, "image_count", -1);
+    if (count >= 0 || run->status != PREDICTION_SUCCEEDED || run->record.is_training)
+        return count > 0 ? count : 0;
+    count = 0;
+    for (int i = 0; i < run->output_count; i++)
+        count += strncmp(blob_content_type(run->outputs[i].name), "image/", 6) == 0;
+    return count;
+}
+
 static void write_metrics(struct run *run)
 {
     json_t *metrics = run->metrics ? json_copy(run->metrics) : json_object();
-    double predict_s = run->predict_seconds;
-    if (predict_s < 0)
-        predict_s = run->started ? (double)(run->completed_us - run->started_us) / 1e6 : 0;
-    json_object_set_new(metrics, "predict_time", json_real(predict_s > 0 ? predict_s : 0));
-    if (run->has_record && run->completed_us >= run->record.created_us)
+    double predict_s = predict_seconds(run), total_s = 0;
+    int64_t images = image_count(run);
+    if (run->has_record)
+        total_s = (double)(run->completed_us - run->record.created_us) / 1e6;
+    json_object_set_new(metrics, "predict_time", json_real(predict_s));
+    if (run->has_record) /* clocks may be set, and a part is not longer than the whole */
         json_object_set_new(metrics, "total_time",
-                            json_real((double)(run->completed_us - run->record.created_us) / 1e6));
+                            json_real(total_s > predict_s ? total_s : predict_s));
+    if (images > 0)
+        json_object_set_new(metrics, "image_count", json_integer(images));
     buf_clear(&run->end_metrics);
     json_write(metrics, false, &run->end_metrics);
     json_decref(metrics);
@@ -297,9 +327,13 @@ static void on_end_stored(struct store_write *write)
     }
     if (!run->requeue) {
         log_event(LOG_INFO, "prediction_done", "id=%s model=%s status=%s applied=%d", run->id,
-                  run->lane->version->model->full_name, prediction_status_name(run->status),
+                  run->version->model->full_name, prediction_status_name(run->status),
                   write->applied);
+        if (run->form == WIRE_OUTPUT_TEXT_LIST && run->status != PREDICTION_SUCCEEDED)
+            follow_keep(predict->follow, run->id, run->texts);
         predict_live_remove(predict, run->id);
+        if (write->applied && run->has_record)
+            accounting_applied(predict, &run->accounting, &run->record, write);
     }
     /* Also when nothing is to be removed: the supervisor counts the runs that end. */
     run->end_applied = write->applied;
@@ -327,7 +361,50 @@ static void submit_end(struct run *run)
         .done = on_end_stored,
         .context = run,
     };
+    if (!again && run->has_record)
+        accounting_fill(&run->accounting, &run->end_write, &run->record, run->version,
+                        (int64_t)(predict_seconds(run) * 1e6 + 0.5), image_count(run));
     predict_write_submit(run->predict, &run->end_write);
+}
+
+static void retry_result(struct run *run)
+{
+    run->mail.kind = MAIL_RETRY;
+    run->retry = RETRY_RESULT;
+    predict_post(run->predict, &run->mail);
+}
+
+/* The output is what the record will say: whoever looks may see it from now on. */
+static void publish_output(struct run *run)
+{
+    struct predict *predict = run->predict;
+    pthread_mutex_lock(&predict->lock);
+    run->output_ready = true;
+    pthread_mutex_unlock(&predict->lock);
+    if (run->form != WIRE_OUTPUT_TEXT_LIST && run->end_output.len > 0)
+        listener_tell(predict, &run->record, PREDICT_OUTPUT);
+}
+
+/* Outputs become blobs, and the output's text names them. False: it is tried again. */
+static bool make_output(struct run *run)
+{
+    struct err err = { 0 };
+    if (store_outputs(run, &err) &&
+        (run->record.is_training ? training_write_output(run, &err) : write_output(run, &err))) {
+        publish_output(run);
+        return true;
+    }
+    if (err.kind != ERR_MODEL && run->failures < BLOB_ATTEMPTS) {
+        log_error(LOG_ERROR, "outputs_not_stored", &err, "id=%s", run->id);
+        retry_result(run);
+        return false;
+    }
+    remove_outputs(run);
+    run->status = PREDICTION_FAILED;
+    snprintf(run->error, sizeof run->error, "%s",
+             err.kind == ERR_MODEL ? err.detail : "The outputs could not be stored.");
+    buf_clear(&run->end_output);
+    return true;
 }
 
 /* Results pool: make everything durable that the record will name, then submit the record. */
@@ -335,23 +412,14 @@ static void lifecycle_store_result(void *context)
 {
     struct run *run = context;
     struct err err = { 0 };
-    bool succeeded = run->status == PREDICTION_SUCCEEDED;
-    if (!read_record(run, &err) && run->failures == 0)
-        log_error(LOG_WARN, "prediction_not_read", &err, "id=%s", run->id);
-    if (succeeded && !(store_outputs(run, &err) && write_output(run, &err))) {
-        if (err.kind != ERR_MODEL && run->failures < BLOB_ATTEMPTS) {
-            log_error(LOG_ERROR, "outputs_not_stored", &err, "id=%s", run->id);
-            run->mail.kind = MAIL_RETRY;
-            run->retry = RETRY_RESULT;
-            predict_post(run->predict, &run->mail);
-            return;
-        }
-        remove_outputs(run);
-        run->status = PREDICTION_FAILED;
-        snprintf(run->error, sizeof run->error, "%s",
-                 err.kind == ERR_MODEL ? err.detail : "The outputs could not be stored.");
-        buf_clear(&run->end_output);
+    /* Without its record nobody knows who pays and who is told. One that is gone owes nothing. */
+    if (!read_record(run, &err) && err.kind != ERR_NOT_FOUND) {
+        log_error(LOG_ERROR, "prediction_not_read", &err, "id=%s", run->id);
+        retry_result(run);
+        return;
     }
+    if (run->status == PREDICTION_SUCCEEDED && !make_output(run))
+        return;
     if (!file_remove_tree(run->folder, &err))
         log_error(LOG_WARN, "work_folder_not_removed", &err, "id=%s", run->id);
     if (!run->requeue) {
@@ -376,6 +444,8 @@ static void begin_end(struct run *run)
     run->stage = RUN_ENDING;
     pthread_mutex_unlock(&predict->lock);
     run->completed_us = clock_now_us();
+    if (run->started)
+        run->elapsed_us = clock_monotonic_us() - run->started_monotonic_us;
     predict->ending++;
     submit_result(run);
 }

@@ -1,5 +1,5 @@
-/* The way in: creating, reading, canceling and waiting for predictions, and the start and end of
- * the whole part. What happens between is lifecycle.c, dispatch.c and supervisor.c. */
+/* What the files of this folder share, and the start and end of the whole part. The way in is
+ * create.c; what happens then is lifecycle.c, dispatch.c and supervisor.c. */
 #include "predict/predict.h"
 
 #include <errno.h>
@@ -23,8 +23,7 @@
 #define INPUT_THREADS 8 /* they wait for other people's servers */
 #define RESULT_THREADS 2
 #define POOL_QUEUE_MAX 65536
-#define CREATION_TEXT_BYTES 128 /* of account and source, and a short webhook's URL */
-#define CREATION_SPARES_MAX 64
+#define OPTIONS_BYTES_MAX 65536
 
 /* ---- Shared by the files of this folder ---------------------------------------------------- */
 
@@ -79,331 +78,54 @@ struct live *predict_live_find(struct predict *predict, const char *id)
 void predict_live_remove(struct predict *predict, const char *id)
 {
     pthread_mutex_lock(&predict->lock);
-    struct table_entry *entry = table_remove(&predict->live, id);
+    struct live *live = (struct live *)table_remove(&predict->live, id);
+    if (live)
+        deadlines_remove(&predict->deadlines, &live->deadline);
     pthread_mutex_unlock(&predict->lock);
-    free(entry);
+    free(live);
     waiters_finish(predict->waiters, id);
+    follow_tell(predict->follow, id);
+}
+
+/* The clock may be set while it waits; how long it waits is settled now. Lock held. */
+static bool live_add_deadline(struct predict *predict, struct live *live)
+{
+    if (live->deadline_us == 0)
+        return true;
+    int64_t at_us = live->added_us + live->deadline_us - clock_now_us();
+    return deadlines_put(&predict->deadlines, &live->deadline, at_us > 0 ? at_us : 1);
 }
 
 bool predict_live_add(struct predict *predict, const char *id,
-                      const struct registry_version *version)
+                      const struct registry_version *version, const char *deployment,
+                      int64_t deadline_us)
 {
-    struct live *live = calloc(1, sizeof *live);
+    struct str name = str_from(deployment);
+    struct live *live = calloc(1, sizeof *live + name.len + 1);
     if (!live)
         return false;
     live->version = version;
+    live->deadline_us = deadline_us;
+    live->added_us = clock_monotonic_us();
+    str_copy(name, live->deployment, name.len + 1);
     str_copy(str_from(id), live->entry.id, sizeof live->entry.id);
     pthread_mutex_lock(&predict->lock);
-    bool ok = !predict->closing && table_put(&predict->live, &live->entry);
+    bool ok = !predict->closing && live_add_deadline(predict, live) &&
+              table_put(&predict->live, &live->entry);
+    if (!ok)
+        deadlines_remove(&predict->deadlines, &live->deadline);
+    bool first = ok && deadlines_first(&predict->deadlines) == &live->deadline;
     pthread_mutex_unlock(&predict->lock);
     if (!ok)
         free(live);
-    return ok;
-}
-
-/* ---- Create -------------------------------------------------------------------------------- */
-
-/* One create on its way to the disk: the write, the record and the record's text in one piece,
- * but for the input, which is written once by the JSON writer and kept as it is. */
-struct creation {
-    struct store_write write;
-    struct prediction prediction;
-    struct predict *predict;
-    const struct registry_version *version;
-    predict_created *done;
-    void *context;
-    char *input, *filter;
-    struct creation *next; /* while it is a spare one */
-    size_t text_size;
-    char text[];
-};
-
-/* Most creates have the same few bytes of text. They take turns in the memory of the ones before,
- * as a creation is larger than what malloc is quick with. */
-static struct creation *creation_take(struct predict *predict, size_t text_size)
-{
-    struct creation *creation = NULL;
-    size_t size = text_size > CREATION_TEXT_BYTES ? text_size : CREATION_TEXT_BYTES;
-    pthread_mutex_lock(&predict->lock);
-    if (size == CREATION_TEXT_BYTES && (creation = predict->spare)) {
-        predict->spare = creation->next;
-        predict->spare_count--;
-    }
-    pthread_mutex_unlock(&predict->lock);
-    if (!creation)
-        creation = malloc(sizeof *creation + size);
-    if (creation)
-        *creation = (struct creation){ .predict = predict, .text_size = size };
-    return creation;
-}
-
-static void creation_free(struct creation *creation)
-{
-    struct predict *predict = creation->predict;
-    free(creation->input);
-    free(creation->filter);
-    pthread_mutex_lock(&predict->lock);
-    bool keep =
-        creation->text_size == CREATION_TEXT_BYTES && predict->spare_count < CREATION_SPARES_MAX;
-    if (keep) {
-        creation->next = predict->spare;
-        predict->spare = creation;
-        predict->spare_count++;
-    }
-    pthread_mutex_unlock(&predict->lock);
-    if (!keep)
-        free(creation);
-}
-
-/* Writer thread. */
-static void on_created(struct store_write *write)
-{
-    struct creation *creation = write->context;
-    struct predict *predict = creation->predict;
-    const char *id = creation->prediction.id, *version_id = creation->version->id;
-    if (!write->ok) {
-        predict_live_remove(predict, id);
-        queue_release(predict->options.queue, version_id);
-        creation->done(creation->context, NULL, NULL, &write->err);
-    } else {
-        if (!queue_push(predict->options.queue, version_id, id, false, true))
-            log_event(LOG_ERROR, "prediction_not_queued", "id=%s", id); /* the next start will */
-        else if (queue_length(predict->options.queue, version_id) == 1)
-            predict_wake(predict); /* behind another one it changes nothing for the supervisor */
-        creation->done(creation->context, &creation->prediction, NULL, NULL);
-    }
-    creation_free(creation);
-    predict_write_finished(predict);
-}
-
-static char *put_text(char **at, const char *text)
-{
-    if (!text)
-        return NULL;
-    size_t len = strlen(text) + 1;
-    char *copy = memcpy(*at, text, len);
-    *at += len;
-    return copy;
-}
-
-static bool write_value(const json_t *value, char **ret_text, struct str *ret_str)
-{
-    struct buf text;
-    buf_init(&text, LIMIT_JSON_BODY_BYTES + (1u << 20));
-    if (!json_write(value, true, &text)) {
-        buf_done(&text);
-        return false;
-    }
-    ret_str->ptr = *ret_text = buf_take(&text, &ret_str->len);
-    return *ret_text != NULL;
-}
-
-static size_t text_bytes(const char *text)
-{
-    return text ? strlen(text) + 1 : 0;
-}
-
-static struct creation *creation_new(struct predict *predict, const struct predict_request *request)
-{
-    size_t size =
-        text_bytes(request->account) + text_bytes(request->webhook) + text_bytes(request->source);
-    struct creation *creation = creation_take(predict, size);
-    if (!creation)
-        return NULL;
-    char *at = creation->text;
-    int64_t now_us = clock_now_us();
-    struct prediction *prediction = &creation->prediction;
-    creation->version = request->version;
-    id_prediction(now_us / 1000, prediction->id);
-    prediction->account = put_text(&at, request->account);
-    prediction->webhook = put_text(&at, request->webhook);
-    prediction->source = put_text(&at, request->source);
-    prediction->model = request->version->model->full_name;
-    prediction->version = request->version->id;
-    prediction->status = PREDICTION_STARTING;
-    prediction->created_us = now_us;
-    if (!write_value(request->input, &creation->input, &prediction->input) ||
-        (request->webhook_events_filter &&
-         !write_value(request->webhook_events_filter, &creation->filter,
-                      &prediction->webhook_events_filter))) {
-        creation_free(creation);
-        return NULL;
-    }
-    return creation;
-}
-
-void predict_create(struct predict *predict, const struct predict_request *request,
-                    predict_created *done, void *context)
-{
-    struct err err = { 0 };
-    const char *version_id = request->version->id;
-    if (!queue_reserve(predict->options.queue, version_id)) {
-        err_set(&err, ERR_RATE_LIMITED,
-                "Too many predictions are waiting for this model; please try again later.");
-        done(context, NULL, NULL, &err);
-        return;
-    }
-    struct creation *creation = creation_new(predict, request);
-    if (!creation || !predict_live_add(predict, creation->prediction.id, request->version)) {
-        err_set(&err, ERR_UNAVAILABLE, "The server cannot take predictions at the moment.");
-        queue_release(predict->options.queue, version_id);
-        if (creation)
-            creation_free(creation);
-        done(context, NULL, NULL, &err);
-        return;
-    }
-    creation->done = done;
-    creation->context = context;
-    if (request->prepared)
-        request->prepared(context, &creation->prediction);
-    creation->write = (struct store_write){ .kind = STORE_PREDICTION_INSERT,
-                                            .prediction = &creation->prediction,
-                                            .done = on_created,
-                                            .context = creation };
-    predict_write_submit(predict, &creation->write);
-}
-
-/* ---- Get ----------------------------------------------------------------------------------- */
-
-/* Add what a running prediction has written and given so far. Lock held. */
-static bool add_live_state(const struct run *run, struct arena *arena,
-                           struct prediction *prediction)
-{
-    struct buf text;
-    bool ok = true;
-    if (run->stage != RUN_RUNNING && run->stage != RUN_ENDING)
-        return true;
-    if (run->logs.total > 0) {
-        buf_init(&text, LIMIT_LOGS_BYTES * 2);
-        char *copy = logs_write(&run->logs, &text) ? arena_strdup(arena, buf_str(&text)) : NULL;
-        ok = copy != NULL;
-        if (ok)
-            prediction->logs = (struct str){ copy, text.len };
-        buf_done(&text);
-    }
-    /* Files get their links when the run has ended; texts come one by one. */
-    if (ok && run->form == WIRE_OUTPUT_TEXT_LIST && run->texts) {
-        buf_init(&text, LIMIT_OUTPUT_JSON_BYTES * 2);
-        char *copy =
-            json_write(run->texts, false, &text) ? arena_strdup(arena, buf_str(&text)) : NULL;
-        ok = copy != NULL;
-        if (ok)
-            prediction->output = (struct str){ copy, text.len };
-        buf_done(&text);
-    }
-    return ok;
-}
-
-bool predict_get(struct predict *predict, const char *account, const char *id, struct arena *arena,
-                 struct prediction *ret_prediction, struct err *err)
-{
-    struct prediction prediction;
-    bool ok = true;
-    if (!store_prediction_get(predict->options.store, account, id, arena, &prediction, err))
-        return false;
-    if (!prediction_status_is_terminal(prediction.status)) {
-        pthread_mutex_lock(&predict->lock);
-        struct live *live = predict_live_find(predict, id);
-        if (live && live->run)
-            ok = add_live_state(live->run, arena, &prediction);
-        pthread_mutex_unlock(&predict->lock);
-    }
-    if (!ok)
-        return err_set(err, ERR_NO_MEMORY, "There is no memory for the prediction's logs.");
-    *ret_prediction = prediction;
-    return true;
-}
-
-/* ---- Cancel -------------------------------------------------------------------------------- */
-
-/* End one that nobody has started: it is in no queue and has no run. */
-static bool cancel_queued(struct predict *predict, const struct prediction *prediction,
-                          struct err *err)
-{
-    char metrics[96];
-    int64_t now_us = clock_now_us();
-    snprintf(metrics, sizeof metrics, "{\"predict_time\":0.0,\"total_time\":%.6f}",
-             (double)(now_us - prediction->created_us) / 1e6);
-    struct store_write write = {
-        .kind = STORE_PREDICTION_MOVE,
-        .move = { .id = prediction->id,
-                  .from = 1u << PREDICTION_STARTING | 1u << PREDICTION_PROCESSING,
-                  .to = PREDICTION_CANCELED,
-                  .completed_us = now_us,
-                  .metrics = str_from(metrics) },
-    };
-    if (!store_write_wait(predict->options.store, &write, err))
-        return false;
-    predict_live_remove(predict, prediction->id);
-    return true;
-}
-
-/* Note the wish where a run sees it. False: it is queued, and was taken out of the queue. */
-static bool wish_cancel(struct predict *predict, const char *id, struct mail *mail)
-{
-    pthread_mutex_lock(&predict->lock);
-    struct live *live = predict_live_find(predict, id);
-    const struct registry_version *version = live && !live->run ? live->version : NULL;
-    if (live)
-        live->cancel = true;
-    if (live && live->run)
-        atomic_store(&live->run->canceled, true); /* stops a fetch at once */
-    pthread_mutex_unlock(&predict->lock);
-    if (version && queue_remove(predict->options.queue, version->id, id))
-        return false;
-    mail->kind = MAIL_CANCEL;
-    str_copy(str_from(id), mail->id, sizeof mail->id);
-    predict_post(predict, mail);
-    return true;
-}
-
-bool predict_cancel(struct predict *predict, const char *account, const char *id,
-                    struct arena *arena, struct prediction *ret_prediction, struct err *err)
-{
-    struct prediction prediction;
-    if (!store_prediction_get(predict->options.store, account, id, arena, &prediction, err))
-        return false;
-    if (prediction_status_is_terminal(prediction.status)) {
-        *ret_prediction = prediction;
-        return true;
-    }
-    struct store_write write = { .kind = STORE_PREDICTION_CANCEL_REQUEST, .id = prediction.id };
-    struct mail *mail = calloc(1, sizeof *mail);
-    if (!mail)
-        return err_set(err, ERR_NO_MEMORY, "There is no memory to cancel the prediction.");
-    if (!store_write_wait(predict->options.store, &write, err)) {
-        free(mail);
-        return false;
-    }
-    if (!wish_cancel(predict, id, mail)) {
-        free(mail);
-        if (!cancel_queued(predict, &prediction, err)) {
-            /* It must end all the same: the lane sees the wish when it takes it up. */
-            queue_push(predict->options.queue, prediction.version, id, true, false);
-            predict_wake(predict);
-            return false;
-        }
-    }
-    return predict_get(predict, account, id, arena, ret_prediction, err);
-}
-
-/* ---- Wait ---------------------------------------------------------------------------------- */
-
-void predict_wait(struct predict *predict, const char *id, int timeout_ms, predict_waited *done,
-                  void *context)
-{
-    bool first = false, added = false;
-    int64_t deadline_us = clock_monotonic_us() + timeout_ms * INT64_C(1000);
-    pthread_mutex_lock(&predict->lock);
-    bool unfinished = predict_live_find(predict, id) != NULL;
-    /* Under the lock: whoever ends it takes it out of the table first, then looks for waiters. */
-    if (unfinished && !predict->closing)
-        added = waiters_add(predict->waiters, id, deadline_us, done, context, &first);
-    pthread_mutex_unlock(&predict->lock);
-    if (!added)
-        done(context, !unfinished);
     else if (first)
         predict_wake(predict);
+    return ok;
+}
+
+const char *predict_lane_name(const struct prediction *prediction)
+{
+    return prediction->deployment ? prediction->deployment : prediction->version;
 }
 
 /* ---- Runners ------------------------------------------------------------------------------- */
@@ -426,12 +148,13 @@ void predict_each_runner(struct predict *predict,
     for (struct runner *runner = predict->runners; infos && runner; runner = runner->next) {
         struct info *at = &infos[count++];
         at->info = (struct predict_runner_info){
-            .version = runner->lane->version->id,
-            .model = runner->lane->version->model->full_name,
+            .version = runner->version->id,
+            .model = runner->version->model->full_name,
             .state = states[runner->state],
             .pid = (int)runner->process.pid,
             .resident_bytes = runner->resident_bytes,
             .prediction = runner->run ? at->prediction : NULL,
+            .deployment = runner->lane->is_deployment ? runner->lane->name : NULL,
         };
         if (runner->run)
             str_copy(str_from(runner->run->id), at->prediction, sizeof at->prediction);
@@ -447,16 +170,15 @@ void predict_each_runner(struct predict *predict,
 /* The caller's strings may go when predict_new returns. */
 static bool copy_options(struct predict *predict, const struct predict_options *options)
 {
+    bool ok = true;
     predict->options = *options;
     const char **strings[] = { &predict->options.data_folder, &predict->options.runner_path,
                                &predict->options.weights_folder, &predict->options.precision };
-    size_t size = 1;
-    for (size_t i = 0; i < ARRAY_LEN(strings); i++)
-        size += text_bytes(*strings[i]);
-    char *at = predict->text = malloc(size);
-    for (size_t i = 0; at && i < ARRAY_LEN(strings); i++)
-        *strings[i] = put_text(&at, *strings[i]);
-    return predict->text != NULL;
+    for (size_t i = 0; i < ARRAY_LEN(strings); i++) {
+        if (*strings[i])
+            ok &= (*strings[i] = arena_strdup(&predict->arena, str_from(*strings[i]))) != NULL;
+    }
+    return ok;
 }
 
 static bool make_work_folder(struct predict *predict, struct err *err)
@@ -492,6 +214,7 @@ static bool start_thread(struct predict *predict, struct err *err)
 
 static void release(struct predict *predict)
 {
+    retention_stop(predict->retention);
     work_pool_free(predict->inputs_pool);
     work_pool_free(predict->results_pool);
     predict_write_wait(predict);
@@ -509,13 +232,14 @@ static void release(struct predict *predict)
     if (predict->waiters)
         waiters_give_up(predict->waiters);
     waiters_free(predict->waiters);
+    follow_free(predict->follow);
     for (struct table_entry *entry; (entry = table_any(&predict->live));)
         free(table_remove(&predict->live, entry->id));
     table_done(&predict->live);
-    for (struct creation *creation = predict->spare, *next; creation; creation = next) {
-        next = creation->next;
-        free(creation);
-    }
+    deadlines_done(&predict->deadlines);
+    deployments_free(predict);
+    totals_free(predict);
+    create_free_spares(predict);
     for (struct lane *lane = predict->lanes, *next; lane; lane = next) {
         next = lane->next;
         free(lane);
@@ -526,9 +250,10 @@ static void release(struct predict *predict)
         close(predict->wake_fd);
     pthread_cond_destroy(&predict->quiet);
     pthread_mutex_destroy(&predict->lock);
+    pthread_mutex_destroy(&predict->listener_lock);
+    arena_done(&predict->arena);
     free(predict->order);
     free(predict->work_folder);
-    free(predict->text);
     free(predict);
 }
 
@@ -539,22 +264,30 @@ bool predict_new(const struct predict_options *options, struct predict **ret_pre
     if (!predict)
         return err_set(err, ERR_NO_MEMORY, "There is no memory for predictions.");
     pthread_mutex_init(&predict->lock, NULL);
+    pthread_mutex_init(&predict->listener_lock, NULL);
+    arena_init(&predict->arena, OPTIONS_BYTES_MAX);
     pthread_cond_init(&predict->quiet, NULL);
     atomic_init(&predict->awake, false);
+    atomic_init(&predict->reconciling, false);
+    predict->reconcile_us = clock_monotonic_us() + RECONCILE_INTERVAL_MS * INT64_C(1000);
     predict->epoll_fd = predict->wake_fd = -1;
     predict->mail_end = &predict->mail;
     predict->waiters = waiters_new();
+    predict->follow = follow_new();
     predict->oom_kills = runner_process_oom_kills();
     predict->memory_budget_bytes = options->memory_budget_bytes > 0
                                        ? options->memory_budget_bytes
                                        : runner_process_memory_budget();
-    bool ok = predict->waiters && copy_options(predict, options);
+    bool ok = predict->waiters && predict->follow && copy_options(predict, options);
     if (!ok)
         err_set(err, ERR_NO_MEMORY, "There is no memory for predictions.");
     ok = ok && make_work_folder(predict, err) && open_descriptors(predict, err) &&
          work_pool_new("inputs", INPUT_THREADS, POOL_QUEUE_MAX, &predict->inputs_pool, err) &&
          work_pool_new("results", RESULT_THREADS, POOL_QUEUE_MAX, &predict->results_pool, err) &&
-         leftovers_take_up(predict, err) && start_thread(predict, err);
+         leftovers_take_up(predict, err) &&
+         retention_start(options->store, options->blobs, options->retention_s, &predict->retention,
+                         err) &&
+         start_thread(predict, err);
     if (!ok) {
         release(predict);
         return false;

@@ -2,7 +2,7 @@
  * them, has them run by runner processes, applies what runners say to the one state machine, and
  * tells everyone who waits.
  *
- *   create -> STARTING -> PROCESSING -> SUCCEEDED | FAILED | CANCELED
+ *   create -> STARTING -> PROCESSING -> SUCCEEDED | FAILED | CANCELED (or ABORTED, unstarted)
  *                ^             |
  *                +-- requeue --+   (its runner or the server died; attempts are counted)
  *
@@ -30,8 +30,23 @@ struct registry;
 struct registry_version;
 struct store;
 
+/* One file that a training has learned. */
+struct predict_weights {
+    const char *name; /* as the model gave it: a plain file name */
+    const char *path; /* to be left in place: copy it, or link to it */
+};
+
+/* A training has succeeded: make its version, of the model record->destination, with these files
+ * (the main one first) as its weights folder. Called on a thread that may block, before the end is
+ * stored, so whoever sees the end can use the version. Called again for the same record when the
+ * server dies in between: a version made for that record id before is to be replaced. False: the
+ * training fails with err (ERR_MODEL), or all of it is tried again (other kinds). */
+typedef bool predict_trained(void *context, const struct prediction *record,
+                             const struct predict_weights *weights, int count,
+                             char ret_version_id[65], struct err *err);
+
 struct predict_options {
-    struct store *store; /* all borrowed; must outlive predict */
+    struct store *store;       /* all borrowed; must outlive predict */
     struct accounts *accounts; /* told of what runs cost; NULL: nobody */
     struct queue *queue;
     struct blob_store *blobs;
@@ -48,12 +63,15 @@ struct predict_options {
     int cancel_grace_ms;         /* from cancel to kill */
     bool allow_private_urls;
     bool abort_unstarted; /* a deadline before the start gives "aborted" instead of "canceled" */
-    int retention_s;      /* data of ended predictions of the API goes after that; 0: stays */
+    predict_trained *trained; /* NULL: outputs of trainings name no version */
+    void *trained_context;
+    int retention_s; /* data of ended predictions of the API goes after that; 0: stays */
 };
 
-/* Something happened to a prediction that has a webhook. Called on the supervisor's thread or the
- * store's writer thread: must not block. PREDICT_COMPLETED: its delivery is in the store's ledger
- * already (when its filter asks for it). */
+/* Something happened to a prediction that has a webhook; its filter is not asked. Called on any
+ * thread, the supervisor's and the store's writer among them: must not block, nor call
+ * predict_listen. PREDICT_COMPLETED: its end is stored, and its delivery is in the store's ledger
+ * (when its filter asks for it). Of what ends at the start of the server nobody is told. */
 enum predict_event { PREDICT_STARTED, PREDICT_OUTPUT, PREDICT_LOGS, PREDICT_COMPLETED };
 typedef void predict_listener(void *context, const char *id, const struct prediction *record,
                               enum predict_event event);
@@ -93,7 +111,8 @@ struct predict_request {
 
 /* Called once. ok: *prediction is what was stored (borrowed during the call). Not ok: err, e.g.
  * ERR_RATE_LIMITED when the lane is full. Neither: the idempotency key was used before, and
- * `existing_id` is the prediction it made (ERR_CONFLICT instead when it asked for another thing). */
+ * `existing_id` is the prediction it made (ERR_CONFLICT instead when it asked for another thing).
+ */
 typedef void predict_created(void *context, const struct prediction *prediction,
                              const char *existing_id, const struct err *err);
 void predict_create(struct predict *predict, const struct predict_request *request,
@@ -120,8 +139,9 @@ void predict_wait(struct predict *predict, const char *id, int timeout_ms, predi
 
 /* Call changed(context) after each change of a prediction (start, output, logs, end), from any
  * thread, at any time until predict_unwatch has returned; it must not block, and must not call
- * predict_unwatch. A prediction that has ended never changes again, so look (predict_news) after
- * watching. NULL when memory is short. */
+ * predict_unwatch, which waits for it: so do not hold a lock there that it takes. A prediction that
+ * has ended never changes again, so look (predict_news) after watching. NULL when memory is short.
+ */
 struct predict_watch;
 struct predict_watch *predict_watch(struct predict *predict, const char *id,
                                     void (*changed)(void *context), void *context);
@@ -153,7 +173,9 @@ bool predict_news(struct predict *predict, const char *id, const struct predict_
 
 /* A deployment has a lane and runners of its own: min_runners are kept ready, up to max_runners are
  * started when predictions wait. Set it at the start of the server, when it is made and when it
- * changes (what runs goes on; runners of another version end when idle). Any thread. */
+ * changes (what runs goes on; what waits runs with the version it was made for; runners of another
+ * version end when nothing waits for them). What an earlier process left in it waits
+ * DEPLOYMENT_GRACE_MS for it to be set, and then runs in the version's own lane. Any thread. */
 struct predict_deployment {
     const char *name; /* "owner/name" */
     const struct registry_version *version;
@@ -161,7 +183,8 @@ struct predict_deployment {
 };
 bool predict_deployment_set(struct predict *predict, const struct predict_deployment *deployment,
                             struct err *err);
-/* What waits in it ends failed. ERR_CONFLICT while something of it runs. */
+/* What waits in it, or is created in it later, ends failed. ERR_CONFLICT while something of it
+ * runs. One that was never set is fine. */
 bool predict_deployment_remove(struct predict *predict, const char *name, struct err *err);
 
 /* What waits now: for /metrics. */

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "domain/limits.h"
 #include "domain/prediction.h"
+#include "predict/accounting.h"
+#include "predict/deadlines.h"
 #include "predict/logs.h"
 #include "predict/table.h"
 #include "store/store.h"
@@ -48,8 +50,13 @@ struct mail {
 struct live {
     struct table_entry entry; /* first, so that an entry is its live */
     const struct registry_version *version;
-    struct run *run; /* NULL while it is queued */
-    bool cancel;     /* wished */
+    struct run *run;     /* NULL while it is queued */
+    bool cancel;         /* wished */
+    int64_t deadline_us; /* Unix time; 0: none */
+    int64_t added_us;    /* when it came, or was taken up at the start; monotonic */
+    bool expired;        /* its deadline has passed */
+    struct deadline deadline;
+    char deployment[]; /* "": none */
 };
 
 enum run_stage {
@@ -74,9 +81,11 @@ struct run {
     struct mail mail;       /* a run has at most one mail under way */
     struct predict *predict;
     struct lane *lane;
+    const struct registry_version *version; /* set when it is attached; never changes */
     char id[ID_PREDICTION_LEN + 1];
     atomic_int references;
     atomic_bool canceled; /* somebody wishes it to stop */
+    bool expired;         /* its deadline has passed: the reason why it is canceled */
     enum run_stage stage; /* (locked) */
 
     /* Made by lifecycle_prepare */
@@ -90,10 +99,11 @@ struct run {
     bool doomed; /* its lane failed meanwhile: ends with `error` */
 
     /* What the runner said */
-    bool started;
+    bool started;        /* (locked) as started_us */
     bool started_stored; /* the started move was submitted, so an attempt was counted */
     int64_t started_us;  /* Unix time */
     int64_t started_monotonic_us;
+    int64_t elapsed_us; /* from its start to its end */
     struct logs logs; /* (locked) */
     json_t *texts;    /* (locked) array of strings */
     size_t text_bytes;
@@ -110,6 +120,8 @@ struct run {
     char error[1024];
     int64_t completed_us;
     struct buf end_output, end_logs, end_metrics;
+    bool output_ready; /* (locked) end_output is what it gives, and stays */
+    struct accounting accounting;
     struct store_write started_write, end_write;
     int failures; /* of what is retried */
     enum run_retry retry;

@@ -43,6 +43,7 @@ struct watch { /* what an epoll event is about */
 struct runner {
     struct runner *next; /* (locked) */
     struct lane *lane;
+    const struct registry_version *version; /* what it was started with */
     struct runner_process process;
     enum runner_state state; /* (locked) */
     struct run *run;         /* (locked) NULL unless busy, or ending with one */
@@ -61,6 +62,7 @@ struct runner {
     enum stop_reason reason;
     enum stop_reason deadline_reason; /* what happens at deadline_us */
     int64_t deadline_us;              /* monotonic; 0: none */
+    int run_timeout_s;                /* of the current run */
     int64_t idle_since_us;
     size_t flood_bytes;     /* logs of the current run, or of the start */
     char printed_tail[512]; /* the last of what it printed outside of runs, for the log */
@@ -69,13 +71,23 @@ struct runner {
 /* ---- supervisor.c: the thread, the runners ------------------------------------------------- */
 
 void *supervisor_thread(void *predict);
-bool supervisor_start_runner(struct predict *predict, struct lane *lane, struct err *err);
+bool supervisor_start_runner(struct predict *predict, struct lane *lane,
+                             const struct registry_version *version, struct err *err);
 void supervisor_assign(struct predict *predict, struct runner *runner, struct run *run);
 void supervisor_stop_runner(struct predict *predict, struct runner *runner,
                             enum stop_reason reason); /* at once */
 void supervisor_unload_runner(struct predict *predict, struct runner *runner,
                               enum stop_reason reason); /* an idle one, politely */
 void supervisor_cancel(struct predict *predict, struct runner *runner);
+/* Where a version's weights are. False when the name is too long. */
+bool supervisor_weights_folder(const struct predict *predict,
+                               const struct registry_version *version, char *ret_path, size_t size);
+
+/* ---- mail.c: what others tell the supervisor ------------------------------------------------ */
+
+void mail_read(struct predict *predict);
+/* Cancel a run wherever it is; queued ones see the wish when they leave the queue. */
+void mail_on_cancel(struct predict *predict, const char *id);
 
 /* ---- events.c: frames from a runner -------------------------------------------------------- */
 

@@ -20,7 +20,10 @@
  *  (3) Every process is collected through its pidfd; no signal handler is involved.
  *  (4) A runner in ENDING gets no more runs and is killed at its deadline at the latest.
  *
- * Not here: which prediction runs next (dispatch.c), what frames mean (events.c). */
+ * A lane may have several runners; each has its own state, and is of one version for life.
+ *
+ * Not here: which prediction runs next (dispatch.c), what frames mean (events.c), what other
+ * threads say (mail.c). */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -39,7 +42,8 @@
 #define EVENTS_PER_ROUND 64
 #define READS_PER_EVENT 16 /* so that one runner cannot keep the others waiting */
 #define CLOSED_SOCKET_GRACE_MS 1000
-#define GIVE_UP_MS 10000 /* after the drain: no more retries of failed writes */
+#define TRAINING_TIMEOUT_S 86400 /* hours are common, a day is an error */
+#define GIVE_UP_MS 10000         /* after the drain: no more retries of failed writes */
 
 /* ---- Writing to a runner ------------------------------------------------------------------- */
 
@@ -102,13 +106,26 @@ static bool watch(struct predict *predict, int fd, struct watch *watch, enum wat
     return epoll_ctl(predict->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-bool supervisor_start_runner(struct predict *predict, struct lane *lane, struct err *err)
+bool supervisor_weights_folder(const struct predict *predict,
+                               const struct registry_version *version, char *ret_path, size_t size)
 {
+    const char *root = predict->options.weights_folder, *own = version->weights_folder;
+    int len =
+        snprintf(ret_path, size, "%s/%s", root ? root : "", own ? own : version->model->full_name);
+    return len > 0 && (size_t)len < size;
+}
+
+bool supervisor_start_runner(struct predict *predict, struct lane *lane,
+                             const struct registry_version *version, struct err *err)
+{
+    char weights[4200];
     const struct predict_options *options = &predict->options;
+    if (!supervisor_weights_folder(predict, version, weights, sizeof weights))
+        return err_set(err, ERR_INVALID, "The weights folder's name is too long.");
     const struct runner_process_options start = {
         .path = options->runner_path,
-        .model = lane->version->model->native_model,
-        .weights = lane->weights,
+        .model = version->model->native_model,
+        .weights = weights,
         .work = predict->work_folder,
         .precision = options->precision ? options->precision : "f32",
         .threads = options->threads,
@@ -121,6 +138,7 @@ bool supervisor_start_runner(struct predict *predict, struct lane *lane, struct 
         return false;
     }
     runner->lane = lane;
+    runner->version = version;
     runner->socket_open = runner->printed_open = true;
     runner->deadline_us = options->start_timeout_s > 0
                               ? clock_monotonic_us() + options->start_timeout_s * INT64_C(1000000)
@@ -128,7 +146,6 @@ bool supervisor_start_runner(struct predict *predict, struct lane *lane, struct 
     runner->deadline_reason = STOP_START_TIMEOUT;
     wire_decoder_init(&runner->decoder, WIRE_EVENT_BYTES_MAX);
     buf_init(&runner->out, WIRE_JOB_BYTES_MAX + 4096);
-    lane->runner = runner;
     pthread_mutex_lock(&predict->lock);
     runner->next = predict->runners;
     predict->runners = runner;
@@ -138,8 +155,8 @@ bool supervisor_start_runner(struct predict *predict, struct lane *lane, struct 
         !watch(predict, runner->process.printed, &runner->printed_watch, WATCH_PRINTED, runner) ||
         !watch(predict, runner->process.pid_fd, &runner->end_watch, WATCH_END, runner))
         supervisor_stop_runner(predict, runner, STOP_PROTOCOL);
-    log_event(LOG_INFO, "runner_started", "model=%s pid=%d", lane->version->model->full_name,
-              (int)runner->process.pid);
+    log_event(LOG_INFO, "runner_started", "model=%s lane=%s pid=%d", version->model->full_name,
+              lane->name, (int)runner->process.pid);
     return true;
 }
 
@@ -166,19 +183,23 @@ void supervisor_unload_runner(struct predict *predict, struct runner *runner,
 void supervisor_assign(struct predict *predict, struct runner *runner, struct run *run)
 {
     assert(runner->state == RUNNER_IDLE && !runner->run);
-    const int timeout_s = predict->options.run_timeout_s;
+    int timeout_s = predict->options.run_timeout_s;
+    if (timeout_s > 0 && run->record.is_training)
+        timeout_s = TRAINING_TIMEOUT_S;
     pthread_mutex_lock(&predict->lock);
     runner->state = RUNNER_BUSY;
     runner->run = run;
     run->stage = RUN_RUNNING;
-    run->form = runner->form;
+    run->form = run->record.is_training ? WIRE_OUTPUT_ANY : runner->form;
     pthread_mutex_unlock(&predict->lock);
     runner->flood_bytes = 0;
+    runner->run_timeout_s = timeout_s;
     runner->deadline_us = timeout_s > 0 ? clock_monotonic_us() + timeout_s * INT64_C(1000000) : 0;
     runner->deadline_reason = STOP_RUN_TIMEOUT;
     const struct wire_message message = { .type = WIRE_JOB,
                                           .id = run->id,
-                                          .job = { run->input, run->files, run->folder } };
+                                          .job = { run->input, run->files, run->folder,
+                                                   run->record.is_training } };
     if (!send_message(predict, runner, &message)) {
         set_state(predict, runner, RUNNER_IDLE, NULL);
         runner->deadline_us = 0;
@@ -235,7 +256,7 @@ static void read_socket(struct predict *predict, struct runner *runner, int read
         if (!wire_decoder_feed(&runner->decoder, (struct str){ bytes, (size_t)n }, &err) ||
             !events_handle(predict, runner, &err)) {
             log_error(LOG_WARN, "runner_bad_frame", &err, "model=%s pid=%d",
-                      runner->lane->version->model->full_name, (int)runner->process.pid);
+                      runner->version->model->full_name, (int)runner->process.pid);
             supervisor_stop_runner(predict, runner, STOP_PROTOCOL);
             epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.socket, NULL);
             runner->socket_open = false;
@@ -272,7 +293,7 @@ static void describe_end(struct predict *predict, const struct runner *runner, i
     switch (runner->reason) {
     case STOP_RUN_TIMEOUT:
         snprintf(ret_text, size, "The prediction did not finish within %d seconds and was stopped.",
-                 options->run_timeout_s);
+                 runner->run_timeout_s);
         return;
     case STOP_START_TIMEOUT:
         snprintf(ret_text, size, "The model did not load within %d seconds and was stopped.",
@@ -301,26 +322,16 @@ static void describe_end(struct predict *predict, const struct runner *runner, i
     runner_process_describe_end(status, out_of_memory, ret_text, size);
 }
 
-static void end_run_of(struct predict *predict, struct runner *runner, struct run *run,
-                       const char *sentence)
+static void end_run_of(struct runner *runner, struct run *run, const char *sentence)
 {
-    struct lane *lane = runner->lane;
     if (runner->reason == STOP_SERVER) {
         lifecycle_requeue(run);
     } else if (runner->reason == STOP_CANCEL || atomic_load(&run->canceled)) {
-        lifecycle_end(run, PREDICTION_CANCELED, NULL);
+        dispatch_end_canceled(run);
     } else {
-        lane->crashes++;
-        if (lane->crashes > 1) {
-            int shift = lane->crashes - 2 < 10 ? lane->crashes - 2 : 10;
-            int64_t wait_ms = (int64_t)BACKOFF_FIRST_MS << shift;
-            lane->not_before_us =
-                clock_monotonic_us() +
-                (wait_ms < BACKOFF_CRASH_MAX_MS ? wait_ms : BACKOFF_CRASH_MAX_MS) * 1000;
-        }
+        dispatch_crashed(runner->lane);
         lifecycle_end(run, PREDICTION_FAILED, sentence);
     }
-    (void)predict;
 }
 
 static void unlink_runner(struct predict *predict, struct runner *runner)
@@ -331,7 +342,6 @@ static void unlink_runner(struct predict *predict, struct runner *runner)
         at = &(*at)->next;
     *at = runner->next;
     pthread_mutex_unlock(&predict->lock);
-    runner->lane->runner = NULL;
     runner->next = predict->dead;
     predict->dead = runner;
     runner->gone = true;
@@ -358,12 +368,16 @@ static void on_runner_end(struct predict *predict, struct runner *runner)
                     runner->reason == STOP_CANCEL;
     log_event(expected ? LOG_INFO : LOG_WARN, "runner_ended",
               "model=%s pid=%d status=%d reason=%d printed=\"%s\"",
-              runner->lane->version->model->full_name, pid, status, (int)runner->reason,
+              runner->version->model->full_name, pid, status, (int)runner->reason,
               runner->printed_tail);
     if (run)
-        end_run_of(predict, runner, run, sentence);
-    else if (!runner->was_ready && !runner->load_told && runner->reason != STOP_SERVER)
-        dispatch_load_failed(predict, runner->lane, sentence, false);
+        end_run_of(runner, run, sentence);
+    else if (runner->was_ready && runner->reason == STOP_NONE)
+        dispatch_crashed(runner->lane);
+    else if (!runner->was_ready && !runner->load_told && runner->reason != STOP_SERVER &&
+             runner->reason != STOP_UNUSED)
+        dispatch_load_failed(predict, runner->lane, runner->version->model->full_name, sentence,
+                             false);
 }
 
 static void free_dead(struct predict *predict)
@@ -374,106 +388,6 @@ static void free_dead(struct predict *predict)
         wire_decoder_done(&runner->decoder);
         buf_done(&runner->out);
         free(runner);
-    }
-}
-
-/* ---- Mail ---------------------------------------------------------------------------------- */
-
-static void set_ready(struct predict *predict, struct run *run)
-{
-    pthread_mutex_lock(&predict->lock);
-    run->stage = RUN_READY;
-    pthread_mutex_unlock(&predict->lock);
-}
-
-static void on_prepared(struct predict *predict, struct run *run)
-{
-    char error[sizeof run->error];
-    predict->preparing--;
-    if (predict->closing_begun) {
-        dispatch_lane_remove(run->lane, run);
-        lifecycle_drop(run);
-        return;
-    }
-    /* The record cannot be read: the store's trouble, not the prediction's. */
-    if (!run->prepared_ok && !run->has_record && run->prepare_err.kind != ERR_NOT_FOUND) {
-        log_error(LOG_ERROR, "prediction_not_read", &run->prepare_err, "id=%s", run->id);
-        predict->preparing++;
-        lifecycle_retry_later(run, RETRY_PREPARE);
-        return;
-    }
-    bool keep = run->prepared_ok && !run->doomed && !atomic_load(&run->canceled) &&
-                !prediction_status_is_terminal(run->record.status);
-    if (keep) {
-        set_ready(predict, run);
-        return;
-    }
-    dispatch_lane_remove(run->lane, run);
-    if (!run->has_record || prediction_status_is_terminal(run->record.status)) {
-        predict_live_remove(predict, run->id);
-        lifecycle_drop(run);
-    } else if (atomic_load(&run->canceled)) {
-        lifecycle_end(run, PREDICTION_CANCELED, NULL);
-    } else {
-        snprintf(error, sizeof error, "%s", run->doomed ? run->error : run->prepare_err.detail);
-        lifecycle_end(run, PREDICTION_FAILED, error);
-    }
-}
-
-static void on_cancel(struct predict *predict, const char *id)
-{
-    pthread_mutex_lock(&predict->lock);
-    struct live *live = predict_live_find(predict, id);
-    struct run *run = live ? live->run : NULL;
-    pthread_mutex_unlock(&predict->lock);
-    if (!run) /* queued (then live->cancel is seen when it leaves the queue) or ended */
-        return;
-    atomic_store(&run->canceled, true);
-    if (run->stage == RUN_READY) {
-        dispatch_lane_remove(run->lane, run);
-        lifecycle_end(run, PREDICTION_CANCELED, NULL);
-    } else if (run->stage == RUN_RUNNING && run->lane->runner && run->lane->runner->run == run) {
-        supervisor_cancel(predict, run->lane->runner);
-    }
-}
-
-/* The end of a run is stored, or was refused; either way the run is over. */
-static void on_run_over(struct predict *predict, struct run *run)
-{
-    predict->ending--;
-    if (run->requeue) {
-        lifecycle_drop(run);
-        return;
-    }
-    run->failures = 0;
-    run->retry = RETRY_SETTLE;
-    lifecycle_retry(run);
-}
-
-static void read_mail(struct predict *predict)
-{
-    pthread_mutex_lock(&predict->lock);
-    struct mail *mail = predict->mail, *next;
-    predict->mail = NULL;
-    predict->mail_end = &predict->mail;
-    pthread_mutex_unlock(&predict->lock);
-    for (; mail; mail = next) {
-        next = mail->next; /* what it is about may be freed below */
-        switch (mail->kind) {
-        case MAIL_PREPARED:
-            on_prepared(predict, mail->run);
-            break;
-        case MAIL_RETRY:
-            lifecycle_retry_later(mail->run, mail->run->retry);
-            break;
-        case MAIL_OVER:
-            on_run_over(predict, mail->run);
-            break;
-        case MAIL_CANCEL:
-            on_cancel(predict, mail->id);
-            free(mail);
-            break;
-        }
     }
 }
 
@@ -546,7 +460,7 @@ void *supervisor_thread(void *context)
         int count = epoll_wait(predict->epoll_fd, events, EVENTS_PER_ROUND, timers_run(predict));
         for (int i = 0; i < count; i++)
             on_event(predict, events[i].data.ptr, events[i].events);
-        read_mail(predict);
+        mail_read(predict);
         pthread_mutex_lock(&predict->lock);
         bool closing = predict->closing;
         int64_t drain_until_us = predict->drain_until_us;

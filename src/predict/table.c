@@ -86,3 +86,12 @@ struct table_entry *table_any(const struct table *table)
     }
     return NULL;
 }
+
+void table_each(const struct table *table,
+                void (*each)(void *context, const struct table_entry *entry), void *context)
+{
+    for (size_t i = 0; table->count > 0 && i < table->chain_count; i++) {
+        for (const struct table_entry *entry = table->chains[i]; entry; entry = entry->next)
+            each(context, entry);
+    }
+}

@@ -25,6 +25,10 @@ void table_done(struct table *table); /* frees the table, not the entries */
 bool table_put(struct table *table, struct table_entry *entry);
 struct table_entry *table_find(const struct table *table, const char *id); /* or NULL */
 struct table_entry *table_remove(struct table *table, const char *id);     /* or NULL */
+
+/* Calls each(context, entry) for all, in no order; it must not change the table. */
+void table_each(const struct table *table,
+                void (*each)(void *context, const struct table_entry *entry), void *context);
 struct table_entry *table_any(const struct table *table);                  /* NULL when empty */
 
 #endif

@@ -1,9 +1,9 @@
 /* The queue within one process: lanes in memory, one lock over all of them.
  *
- * A lane exists while it has entries or reserved places. Lanes are few (one per model version in
- * use), so they are a plain list; entries of one lane are a linked list, and taking one out
- * of the middle (a cancel) walks it: a lane is bounded, so that walk is too.
- * Not here: which lane runs next (predict/), durability (the store is the truth). */
+ * A lane exists while it has entries or reserved places. Lanes are few (one per model version or
+ * deployment in use), so they are a plain list; entries of one lane are a linked list, and taking
+ * one out of the middle (a cancel) walks it: a lane is bounded, so that walk is too. Not here:
+ * which lane runs next (predict/), durability (the store is the truth). */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@ struct lane {
     struct lane *next;
     struct entry *first, *last;
     size_t length, reserved;
-    char version[]; /* 0-terminated */
+    char name[]; /* 0-terminated */
 };
 
 struct queue {
@@ -65,25 +65,25 @@ void queue_free(struct queue *queue)
 
 /* ---- Lanes and entries; the lock is held --------------------------------------------------- */
 
-static struct lane *lane_find(const struct queue *queue, const char *version)
+static struct lane *lane_find(const struct queue *queue, const char *name)
 {
     for (struct lane *lane = queue->lanes; lane; lane = lane->next) {
-        if (strcmp(lane->version, version) == 0)
+        if (strcmp(lane->name, name) == 0)
             return lane;
     }
     return NULL;
 }
 
-static struct lane *lane_find_or_add(struct queue *queue, const char *version)
+static struct lane *lane_find_or_add(struct queue *queue, const char *name)
 {
-    struct lane *lane = lane_find(queue, version);
+    struct lane *lane = lane_find(queue, name);
     if (lane)
         return lane;
-    size_t size = strlen(version) + 1;
+    size_t size = strlen(name) + 1;
     lane = calloc(1, sizeof *lane + size);
     if (!lane)
         return NULL;
-    memcpy(lane->version, version, size);
+    memcpy(lane->name, name, size);
     lane->next = queue->lanes;
     queue->lanes = lane;
     return lane;
@@ -140,12 +140,12 @@ static void lane_unreserve(struct queue *queue, struct lane *lane)
 
 /* ---- The interface ------------------------------------------------------------------------- */
 
-bool queue_reserve(struct queue *queue, const char *version)
+bool queue_reserve(struct queue *queue, const char *name)
 {
     bool room = false;
     pthread_mutex_lock(&queue->lock);
     if (queue->length + queue->reserved < queue->total_max && queue->lane_max > 0) {
-        struct lane *lane = lane_find_or_add(queue, version);
+        struct lane *lane = lane_find_or_add(queue, name);
         room = lane && lane->length + lane->reserved < queue->lane_max;
         if (room) {
             lane->reserved++;
@@ -156,10 +156,10 @@ bool queue_reserve(struct queue *queue, const char *version)
     return room;
 }
 
-void queue_release(struct queue *queue, const char *version)
+void queue_release(struct queue *queue, const char *name)
 {
     pthread_mutex_lock(&queue->lock);
-    struct lane *lane = lane_find(queue, version);
+    struct lane *lane = lane_find(queue, name);
     if (lane) {
         lane_unreserve(queue, lane);
         lane_drop_if_empty(queue, lane);
@@ -167,7 +167,7 @@ void queue_release(struct queue *queue, const char *version)
     pthread_mutex_unlock(&queue->lock);
 }
 
-bool queue_push(struct queue *queue, const char *version, const char *id, bool front, bool reserved)
+bool queue_push(struct queue *queue, const char *name, const char *id, bool front, bool reserved)
 {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry || !str_copy(str_from(id), entry->id, sizeof entry->id)) {
@@ -175,7 +175,7 @@ bool queue_push(struct queue *queue, const char *version, const char *id, bool f
         return false;
     }
     pthread_mutex_lock(&queue->lock);
-    struct lane *lane = lane_find_or_add(queue, version);
+    struct lane *lane = lane_find_or_add(queue, name);
     if (lane) {
         lane_put(queue, lane, entry, front);
         if (reserved)
@@ -187,10 +187,10 @@ bool queue_push(struct queue *queue, const char *version, const char *id, bool f
     return lane != NULL;
 }
 
-bool queue_pop(struct queue *queue, const char *version, char *ret_id)
+bool queue_pop(struct queue *queue, const char *name, char *ret_id)
 {
     pthread_mutex_lock(&queue->lock);
-    struct lane *lane = lane_find(queue, version);
+    struct lane *lane = lane_find(queue, name);
     bool found = lane && lane->first;
     if (found) {
         memcpy(ret_id, lane->first->id, sizeof lane->first->id);
@@ -200,10 +200,10 @@ bool queue_pop(struct queue *queue, const char *version, char *ret_id)
     return found;
 }
 
-bool queue_remove(struct queue *queue, const char *version, const char *id)
+bool queue_remove(struct queue *queue, const char *name, const char *id)
 {
     pthread_mutex_lock(&queue->lock);
-    struct lane *lane = lane_find(queue, version);
+    struct lane *lane = lane_find(queue, name);
     struct entry *entry = lane ? lane->first : NULL, *previous = NULL;
     while (entry && strcmp(entry->id, id) != 0) {
         previous = entry;
@@ -215,11 +215,11 @@ bool queue_remove(struct queue *queue, const char *version, const char *id)
     return entry != NULL;
 }
 
-size_t queue_length(struct queue *queue, const char *version)
+size_t queue_length(struct queue *queue, const char *name)
 {
     pthread_mutex_lock(&queue->lock);
-    const struct lane *lane = version ? lane_find(queue, version) : NULL;
-    size_t length = version ? (lane ? lane->length : 0) : queue->length;
+    const struct lane *lane = name ? lane_find(queue, name) : NULL;
+    size_t length = name ? (lane ? lane->length : 0) : queue->length;
     pthread_mutex_unlock(&queue->lock);
     return length;
 }
@@ -228,7 +228,7 @@ size_t queue_length(struct queue *queue, const char *version)
 struct lane_view {
     uint32_t turn;
     size_t length;
-    char *version;
+    char *name;
 };
 
 static int view_compare(const void *a, const void *b)
@@ -247,9 +247,9 @@ static struct lane_view *queue_look(struct queue *queue, size_t *ret_count)
     struct lane_view *views = count ? calloc(count, sizeof *views) : NULL;
     count = 0;
     for (const struct lane *lane = queue->lanes; lane && views; lane = lane->next) {
-        char *version = lane->length > 0 ? strdup(lane->version) : NULL;
-        if (version)
-            views[count++] = (struct lane_view){ lane->first->turn, lane->length, version };
+        char *name = lane->length > 0 ? strdup(lane->name) : NULL;
+        if (name)
+            views[count++] = (struct lane_view){ lane->first->turn, lane->length, name };
     }
     pthread_mutex_unlock(&queue->lock);
     *ret_count = count;
@@ -257,15 +257,15 @@ static struct lane_view *queue_look(struct queue *queue, size_t *ret_count)
 }
 
 void queue_each_lane(struct queue *queue,
-                     void (*each)(void *context, const char *version, size_t length), void *context)
+                     void (*each)(void *context, const char *name, size_t length), void *context)
 {
     size_t count = 0;
     struct lane_view *views = queue_look(queue, &count);
     if (count > 1)
         qsort(views, count, sizeof *views, view_compare);
     for (size_t i = 0; i < count; i++) {
-        each(context, views[i].version, views[i].length);
-        free(views[i].version);
+        each(context, views[i].name, views[i].length);
+        free(views[i].name);
     }
     free(views);
 }

@@ -3,9 +3,12 @@
 #ifndef MIMEO_REGISTRY_MANIFEST_H
 #define MIMEO_REGISTRY_MANIFEST_H
 
-#include "base/str.h"
+#include <jansson.h>
+#include <stdbool.h>
 
-/* 64 lower-case hex digits, or "dp-" or "d-" and 32. */
-bool manifest_is_version_id(struct str id);
+struct err;
+
+/* Is that value a manifest? ERR_INVALID with a sentence, and the key in err->field. */
+bool manifest_check(const json_t *manifest, struct err *err);
 
 #endif

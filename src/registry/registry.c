@@ -1,43 +1,44 @@
-/* The registry: models, versions and schemas from manifests and the runner's --describe.
+/* The registry: which models there are now, under one lock.
  *
- * Built once, then only read, so no lock is needed. All structs live in one arena, all JSON in one
- * array that owns it; the registry's strings are borrowed from that JSON. Not here: the form of a
- * manifest (manifest.c), of a schema document (schema.c). */
+ *   files --> load.c --> models.c --> index.c <-- finding
+ *   the API's manifests ---^
+ *
+ * Changes come one at a time (`changing`) and take `lock` alone only for the moment in which the
+ * index changes; finding takes it shared. What a change replaces stays in memory until the registry
+ * closes, since a prediction may hold it for as long as it runs and nobody counts who does; a
+ * budget (REGISTRY_PUT_BYTES) bounds what changes over the API can cost, and files that have not
+ * changed cost nothing when they are read again.
+ * Not here: the form of a manifest (manifest.c), of a schema document (schema.c). */
 #include "registry/registry.h"
 
-#include <dirent.h>
-#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/clock.h"
-#include "base/embed.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/json.h"
+#include "registry/catalogue.h"
+#include "registry/index.h"
+#include "registry/load.h"
 #include "registry/manifest.h"
-#include "registry/schema.h"
+#include "registry/models.h"
 
-#define REGISTRY_BYTES (64u << 20) /* structs and names of all models */
-#define REGISTRY_MANIFEST_BYTES (1u << 20)
-#define REGISTRY_MODELS_MAX 10000 /* manifests in one folder */
-#define REGISTRY_EPOCH "1970-01-01T00:00:00Z"
-
-struct registry_id { /* a version by one of its ids */
-    const char *id;
-    const struct registry_version *version;
-};
+/* What models put while the server runs may cost together, replaced ones included: some 30,000
+ * changes. A restart begins anew. */
+#define REGISTRY_PUT_BYTES ((size_t)512 << 20)
+/* About what a model or version costs beside its manifest's text: its schema, twice, as values. */
+#define REGISTRY_STRUCT_BYTES ((size_t)8 << 10)
 
 struct registry {
-    struct arena arena;
-    json_t *owned;                 /* array: keeps every value alive that structs point into */
-    json_t *manifests;             /* "owner/name" -> manifest */
-    json_t *native;                /* native model name -> its description */
-    struct registry_model *models; /* newest latest version first */
-    int model_count;
-    struct registry_id *ids; /* sorted by id */
-    size_t id_count;
+    char *folder;                 /* NULL: none */
+    json_t *native;               /* native model name -> its description; never changes */
+    pthread_mutex_t changing;     /* one change at a time; protects the next three */
+    struct made_model *made;      /* all ever made, newest first */
+    struct catalogue *catalogues; /* likewise */
+    size_t put_bytes;             /* of REGISTRY_PUT_BYTES */
+    pthread_rwlock_t lock;        /* protects the next two; a change holds both locks */
+    struct index index;
+    const struct catalogue *catalogue;
 };
 
 static bool no_memory(struct err *err)
@@ -45,355 +46,157 @@ static bool no_memory(struct err *err)
     return err_set(err, ERR_NO_MEMORY, "not enough memory for the registry of models");
 }
 
-/* The registry takes the reference. */
-static json_t *own(struct registry *registry, json_t *value)
+/* Finding takes a lock, which changes nothing a caller could see: so the registry is const there.
+ */
+static void lock_shared(const struct registry *registry)
 {
-    return value && json_array_append_new(registry->owned, value) == 0 ? value : NULL;
+    pthread_rwlock_rdlock(&((struct registry *)registry)->lock);
 }
 
-/* ---- Reading manifests ------------------------------------------------------------------------
+static void unlock(const struct registry *registry)
+{
+    pthread_rwlock_unlock(&((struct registry *)registry)->lock);
+}
+
+/* ---- Reading the files ------------------------------------------------------------------------
  */
 
-static bool add_manifest(struct registry *registry, struct str yaml, bool may_replace,
-                         struct err *err)
-{
-    json_t *manifest = NULL;
-    char *full_name;
+/* What a reading makes, until it is clear that all of it is right. */
+struct reading {
+    struct registry *registry;
+    struct index index;
+    struct made_model *made;
+};
 
-    if (!registry_manifest_parse(yaml, &manifest, err))
-        return false;
-    full_name = arena_printf(&registry->arena, "%s/%s", json_get_string(manifest, "owner"),
-                             json_get_string(manifest, "name"));
-    if (!full_name) {
-        json_decref(manifest);
-        return no_memory(err);
-    }
-    if (!may_replace && json_object_get(registry->manifests, full_name)) {
-        json_decref(manifest);
-        return err_set(err, ERR_INVALID, "%.180s has a manifest already", full_name);
-    }
-    if (json_object_set_new(registry->manifests, full_name, manifest) != 0)
-        return no_memory(err);
-    return true;
+/* The model as it is, if its manifest has not changed. */
+static const struct registry_model *find_unchanged(const struct registry *registry,
+                                                   const json_t *manifest,
+                                                   enum registry_source source)
+{
+    const struct registry_model *model =
+        index_find_model(&registry->index, str_from(json_get_string(manifest, "owner")),
+                         str_from(json_get_string(manifest, "name")));
+
+    return model && model->source == source && json_equal(model->manifest, manifest) ? model : NULL;
 }
 
-static bool load_embedded(struct registry *registry, struct err *err)
+static bool read_model(struct reading *reading, json_t *manifest, enum registry_source source,
+                       struct err *err)
 {
-    for (const struct embed_file *file = embed_models; file->name; file++) {
-        struct str yaml = { (const char *)file->data, file->len };
+    const struct registry_model *model = find_unchanged(reading->registry, manifest, source);
+    struct made_model *made;
 
-        if (!add_manifest(registry, yaml, false, err)) {
-            if (err && err->kind == ERR_INVALID)
-                err->kind = ERR_INTERNAL;
-            return err_while(err, "reading the built-in manifest %s", file->name);
-        }
-    }
-    return true;
-}
-
-static int is_manifest_entry(const struct dirent *entry)
-{
-    struct str name = str_from(entry->d_name);
-
-    return entry->d_name[0] != '.' && (str_ends(name, S(".yaml")) || str_ends(name, S(".yml")));
-}
-
-static bool load_file(struct registry *registry, const char *folder, const char *name,
-                      struct err *err)
-{
-    struct buf yaml;
-    char *path = arena_printf(&registry->arena, "%s/%s", folder, name);
-    char detail[sizeof(err->detail)];
-    bool ok;
-
-    if (!path)
-        return no_memory(err);
-    buf_init(&yaml, REGISTRY_MANIFEST_BYTES);
-    ok = file_read(path, &yaml, err) && add_manifest(registry, buf_str(&yaml), true, err);
-    buf_done(&yaml);
-    if (!ok && err) { /* the file's name belongs into the sentence the operator sees */
-        str_copy(str_from(err->detail), detail, sizeof(detail));
-        err_set(err, err->kind, "%.90s: %.160s", path, detail);
-    }
-    return ok;
-}
-
-static bool load_folder(struct registry *registry, const char *folder, struct err *err)
-{
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_manifest_entry, alphasort);
-    bool ok = true;
-
-    if (count < 0 && errno == ENOENT)
-        return true;
-    if (count < 0)
-        return err_sys(err, ERR_INVALID, errno, "cannot read the manifests folder '%.150s'",
-                       folder);
-    if (count > REGISTRY_MODELS_MAX)
-        ok = err_set(err, ERR_TOO_LARGE, "'%.150s' has more than %d manifests", folder,
-                     REGISTRY_MODELS_MAX);
-    for (int i = 0; i < count; i++) {
-        if (ok)
-            ok = load_file(registry, folder, entries[i]->d_name, err);
-        free(entries[i]);
-    }
-    free(entries);
-    return ok;
-}
-
-static bool load_description(struct registry *registry, const char *text, struct err *err)
-{
-    json_t *description = NULL;
-    const json_t *models;
-
-    if (!text)
-        return true;
-    if (!json_parse(str_from(text), &description, err))
-        return err_while(err, "reading what the runner says of its models");
-    if (!own(registry, description))
-        return no_memory(err);
-    models = json_object_get(description, "models");
-    if (!json_is_array(models))
-        return err_set(err, ERR_INTERNAL, "the runner's description has no list of models");
-    for (size_t i = 0; i < json_array_size(models); i++) {
-        json_t *model = json_array_get(models, i);
-        const char *name = json_get_string(model, "name");
-
-        if (!name)
-            return err_set(err, ERR_INTERNAL, "the runner describes a model without a name");
-        if (json_object_set(registry->native, name, model) != 0)
-            return no_memory(err);
-    }
-    return true;
-}
-
-/* ---- Making structs ---------------------------------------------------------------------------
- */
-
-/* The document of a version: its own schema, its model's, or what the runner describes. A schema
- * that is not a whole document has `input` and `output`. */
-static json_t *make_document(const json_t *manifest, const json_t *version, const json_t *native)
-{
-    json_t *schema = json_object_get(version, "schema");
-
-    if (!json_is_object(schema))
-        schema = json_object_get(manifest, "schema");
-    if (!json_is_object(schema))
-        return schema_document(json_object_get(native, "input"), json_object_get(native, "output"));
-    if (json_object_get(schema, "components"))
-        return json_incref(schema);
-    return schema_document(json_object_get(schema, "input"), json_object_get(schema, "output"));
-}
-
-static bool fill_version(struct registry *registry, const struct registry_model *model,
-                         const json_t *json, struct registry_version *version, struct err *err)
-{
-    const json_t *native =
-        model->native_model ? json_object_get(registry->native, model->native_model) : NULL;
-    const char *cog_version = json_get_string(json, "cog_version");
-    json_t *document = own(registry, make_document(model->manifest, json, native));
-    json_t *input = NULL;
-
-    if (!document)
-        return no_memory(err);
-    if (!schema_flatten(document, &input, err))
-        return err_while(err, "reading the schema of %s", model->full_name);
-    if (!own(registry, input))
-        return no_memory(err);
-    *version = (struct registry_version){
-        .id = json_get_string(json, "id"),
-        .created_at = json_get_string(json, "created_at"),
-        .cog_version = cog_version ? cog_version : "",
-        .model = model,
-        .openapi_schema = document,
-        .input_schema = input,
-        .streams = schema_streams(document) || json_get_boolean(native, "streams", false),
-    };
-    return true;
-}
-
-static int64_t time_of(const char *text)
-{
-    int64_t unix_us = 0;
-
-    return text && clock_parse(str_from(text), &unix_us) ? unix_us : 0;
-}
-
-static int compare_versions(const void *left, const void *right)
-{
-    int64_t a = time_of(((const struct registry_version *)left)->created_at);
-    int64_t b = time_of(((const struct registry_version *)right)->created_at);
-
-    return a < b ? 1 : a > b ? -1 : 0;
-}
-
-static bool fill_versions(struct registry *registry, struct registry_model *model, struct err *err)
-{
-    const json_t *list = json_object_get(model->manifest, "versions");
-    size_t count = json_array_size(list);
-    struct registry_version *versions =
-        arena_alloc(&registry->arena, (count + 1) * sizeof(*versions));
-
-    if (!versions)
-        return no_memory(err);
-    for (size_t i = 0; i < count; i++)
-        if (!fill_version(registry, model, json_array_get(list, i), &versions[i], err))
+    if (!model) {
+        if (!models_make(reading->registry->native, manifest, source, NULL, &made, err))
             return false;
-    if (count > 1)
-        qsort(versions, count, sizeof(*versions), compare_versions);
-    model->versions = versions;
-    model->version_count = (int)count;
-    if (!model->created_at)
-        model->created_at = count > 0 ? versions[count - 1].created_at : REGISTRY_EPOCH;
-    return true;
+        made->next = reading->made;
+        reading->made = made;
+        model = &made->model;
+    }
+    if (index_replace(&reading->index, NULL, model, err))
+        return true;
+    if (err && err->kind == ERR_CONFLICT) /* the file is to blame */
+        err->kind = ERR_INVALID;
+    return false;
 }
 
-static bool fill_model(struct registry *registry, const char *full_name, json_t *manifest,
-                       struct registry_model *model, struct err *err)
+/* manifests: "owner/name" -> manifest; those that `winning` (NULL: nobody) has, too, are left out.
+ */
+static bool read_models(struct reading *reading, json_t *manifests, const json_t *winning,
+                        enum registry_source source, struct err *err)
 {
-    const char *description = json_get_string(manifest, "description");
-    const char *visibility = json_get_string(manifest, "visibility");
-    const char *runner = json_get_string(manifest, "runner");
-    const char *native = json_get_string(manifest, "model");
-    const json_t *example = json_object_get(manifest, "default_example");
-
-    model->full_name = arena_strdup(&registry->arena, str_from(full_name));
-    if (!model->full_name)
-        return no_memory(err);
-    model->owner = json_get_string(manifest, "owner");
-    model->name = json_get_string(manifest, "name");
-    model->description = description ? description : "";
-    model->visibility = visibility ? visibility : "public";
-    model->github_url = json_get_string(manifest, "github_url");
-    model->paper_url = json_get_string(manifest, "paper_url");
-    model->license_url = json_get_string(manifest, "license_url");
-    model->cover_image_url = json_get_string(manifest, "cover_image_url");
-    model->weights_url = json_get_string(manifest, "weights_url");
-    model->created_at = json_get_string(manifest, "created_at");
-    model->readme = json_get_string(manifest, "readme");
-    model->is_official = json_get_boolean(manifest, "official", false);
-    model->run_count = json_get_integer(manifest, "run_count", 0);
-    model->default_example = json_is_object(example) ? example : NULL;
-    model->runner = runner ? runner : "native";
-    model->native_model = native && json_object_get(registry->native, native) ? native : NULL;
-    model->manifest = manifest;
-    return fill_versions(registry, model, err);
-}
-
-static int compare_models(const void *left, const void *right)
-{
-    const struct registry_model *a = left, *b = right;
-    int64_t at = a->version_count > 0 ? time_of(a->versions[0].created_at) : 0;
-    int64_t bt = b->version_count > 0 ? time_of(b->versions[0].created_at) : 0;
-
-    if (at != bt)
-        return at < bt ? 1 : -1;
-    return strcmp(a->full_name, b->full_name);
-}
-
-static bool make_models(struct registry *registry, struct err *err)
-{
-    size_t count = json_object_size(registry->manifests), i = 0;
     const char *full_name;
     json_t *manifest;
 
-    registry->models = arena_alloc(&registry->arena, (count + 1) * sizeof(*registry->models));
-    if (!registry->models)
-        return no_memory(err);
-    json_object_foreach(registry->manifests, full_name,
-                        manifest) if (!fill_model(registry, full_name, manifest,
-                                                  &registry->models[i++], err)) return false;
-    qsort(registry->models, count, sizeof(*registry->models), compare_models);
-    registry->model_count = (int)count;
-    /* Sorting moved the models: their versions point to where they are now. */
-    for (i = 0; i < count; i++)
-        for (int v = 0; v < registry->models[i].version_count; v++)
-            ((struct registry_version *)registry->models[i].versions)[v].model =
-                &registry->models[i];
+    json_object_foreach(manifests, full_name, manifest)
+    {
+        if (!json_object_get(winning, full_name) && !read_model(reading, manifest, source, err))
+            return false;
+    }
     return true;
 }
 
-/* ---- Ids --------------------------------------------------------------------------------------
- */
-
-static int compare_ids(const void *left, const void *right)
+/* Models of the API stay as they are. */
+static bool keep_put_models(struct reading *reading, struct err *err)
 {
-    return strcmp(((const struct registry_id *)left)->id, ((const struct registry_id *)right)->id);
-}
+    const struct index *index = &reading->registry->index;
 
-static void add_aliases(struct registry *registry, const json_t *aliases,
-                        const struct registry_version *version)
-{
-    for (size_t i = 0; i < json_array_size(aliases); i++)
-        registry->ids[registry->id_count++] =
-            (struct registry_id){ json_string_value(json_array_get(aliases, i)), version };
-}
+    for (int i = 0; i < index->model_count; i++) {
+        const struct registry_model *model = index->by_name[i];
 
-static const json_t *version_json(const struct registry_version *version)
-{
-    const json_t *list = json_object_get(version->model->manifest, "versions");
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (json_get_string(json_array_get(list, i), "id") == version->id)
-            return json_array_get(list, i);
-    return NULL;
-}
-
-static size_t count_ids(const struct registry *registry)
-{
-    size_t count = 0;
-
-    for (int m = 0; m < registry->model_count; m++) {
-        const struct registry_model *model = &registry->models[m];
-
-        count += json_array_size(json_object_get(model->manifest, "aliases"));
-        for (int v = 0; v < model->version_count; v++)
-            count +=
-                1 + json_array_size(json_object_get(version_json(&model->versions[v]), "aliases"));
+        if (model->source != REGISTRY_PUT)
+            continue;
+        if (index_find_model(&reading->index, str_from(model->owner), str_from(model->name)))
+            return err_set(err, ERR_INVALID, "%.180s has a manifest and was made over the API, too",
+                           model->full_name);
+        if (!index_replace(&reading->index, NULL, model, err))
+            return false;
     }
-    return count;
-}
-
-static bool make_ids(struct registry *registry, struct err *err)
-{
-    registry->ids =
-        arena_alloc(&registry->arena, (count_ids(registry) + 1) * sizeof(*registry->ids));
-    if (!registry->ids)
-        return no_memory(err);
-    for (int m = 0; m < registry->model_count; m++) {
-        const struct registry_model *model = &registry->models[m];
-
-        for (int v = 0; v < model->version_count; v++) {
-            const struct registry_version *version = &model->versions[v];
-
-            registry->ids[registry->id_count++] = (struct registry_id){ version->id, version };
-            add_aliases(registry, json_object_get(version_json(version), "aliases"), version);
-        }
-        if (model->version_count > 0)
-            add_aliases(registry, json_object_get(model->manifest, "aliases"), &model->versions[0]);
-    }
-    qsort(registry->ids, registry->id_count, sizeof(*registry->ids), compare_ids);
-    for (size_t i = 1; i < registry->id_count; i++)
-        if (strcmp(registry->ids[i - 1].id, registry->ids[i].id) == 0)
-            return err_set(err, ERR_INVALID, "%.60s and %.60s share the version id %.70s",
-                           registry->ids[i - 1].version->model->full_name,
-                           registry->ids[i].version->model->full_name, registry->ids[i].id);
     return true;
 }
 
-static const struct registry_version *find_id(const struct registry *registry, struct str id)
+/* Exchange what there is for what was read. */
+static void take_reading(struct registry *registry, struct reading *reading,
+                         struct catalogue *catalogue)
 {
-    char text[65];
-    struct registry_id key = { .id = text };
-    const struct registry_id *found;
+    struct index old = registry->index;
+    struct made_model **last = &reading->made;
 
-    if (!str_copy(id, text, sizeof(text)))
-        return NULL;
-    found = bsearch(&key, registry->ids, registry->id_count, sizeof(key), compare_ids);
-    return found ? found->version : NULL;
+    while (*last)
+        last = &(*last)->next;
+    *last = registry->made;
+    registry->made = reading->made;
+    pthread_rwlock_wrlock(&registry->lock);
+    registry->index = reading->index;
+    if (!registry->catalogue ||
+        !json_equal(catalogue->functions_json, registry->catalogue->functions_json) ||
+        !json_equal(catalogue->collections_json, registry->catalogue->collections_json)) {
+        catalogue->next = registry->catalogues;
+        registry->catalogues = catalogue;
+        registry->catalogue = catalogue;
+        catalogue = NULL;
+    }
+    pthread_rwlock_unlock(&registry->lock);
+    catalogue_free(catalogue);
+    index_done(&old);
 }
 
-/* ---- The interface ----------------------------------------------------------------------------
+static void drop_reading(struct reading *reading)
+{
+    index_done(&reading->index);
+    while (reading->made) {
+        struct made_model *made = reading->made;
+
+        reading->made = made->next;
+        models_free(made);
+    }
+}
+
+/* changing is held, or nobody else knows the registry yet. */
+static bool read_files(struct registry *registry, struct err *err)
+{
+    struct reading reading = { .registry = registry };
+    struct catalogue *catalogue = NULL;
+    struct loaded loaded;
+    bool ok;
+
+    ok = load_files(registry->folder, &loaded, err) &&
+         read_models(&reading, loaded.built_in, loaded.folder, REGISTRY_BUILT_IN, err) &&
+         read_models(&reading, loaded.folder, NULL, REGISTRY_FOLDER, err) &&
+         keep_put_models(&reading, err);
+    if (ok) {
+        catalogue = catalogue_make(loaded.functions, loaded.collections);
+        ok = catalogue || no_memory(err);
+    }
+    load_done(&loaded);
+    if (ok)
+        take_reading(registry, &reading, catalogue);
+    else
+        drop_reading(&reading);
+    return ok;
+}
+
+/* ---- Opening and closing ----------------------------------------------------------------------
  */
 
 bool registry_open(const struct registry_options *options, struct registry **ret_registry,
@@ -403,17 +206,16 @@ bool registry_open(const struct registry_options *options, struct registry **ret
 
     if (!registry)
         return no_memory(err);
-    arena_init(&registry->arena, REGISTRY_BYTES);
-    registry->owned = json_array();
-    registry->manifests = json_object();
-    registry->native = json_object();
-    if (!registry->owned || !registry->manifests || !registry->native) {
+    pthread_mutex_init(&registry->changing, NULL);
+    pthread_rwlock_init(&registry->lock, NULL);
+    if (options->folder)
+        registry->folder = strdup(options->folder);
+    if (options->folder && !registry->folder) {
         registry_close(registry);
         return no_memory(err);
     }
-    if (!load_description(registry, options->describe, err) || !load_embedded(registry, err) ||
-        (options->folder && !load_folder(registry, options->folder, err)) ||
-        !make_models(registry, err) || !make_ids(registry, err)) {
+    if (!load_description(options->describe, &registry->native, err) ||
+        !read_files(registry, err)) {
         registry_close(registry);
         return false;
     }
@@ -425,31 +227,153 @@ void registry_close(struct registry *registry)
 {
     if (!registry)
         return;
-    json_decref(registry->owned);
-    json_decref(registry->manifests);
+    index_done(&registry->index);
+    while (registry->made) {
+        struct made_model *made = registry->made;
+
+        registry->made = made->next;
+        models_free(made);
+    }
+    while (registry->catalogues) {
+        struct catalogue *catalogue = registry->catalogues;
+
+        registry->catalogues = catalogue->next;
+        catalogue_free(catalogue);
+    }
     json_decref(registry->native);
-    arena_done(&registry->arena);
+    free(registry->folder);
+    pthread_rwlock_destroy(&registry->lock);
+    pthread_mutex_destroy(&registry->changing);
     free(registry);
 }
 
-int registry_model_count(const struct registry *registry)
+/* ---- Changes ----------------------------------------------------------------------------------
+ */
+
+bool registry_reload(struct registry *registry, struct err *err)
 {
-    return registry->model_count;
+    bool ok;
+
+    pthread_mutex_lock(&registry->changing);
+    ok = read_files(registry, err);
+    pthread_mutex_unlock(&registry->changing);
+    return ok;
 }
 
-const struct registry_model *registry_model_at(const struct registry *registry, int index)
+static size_t cost_of(const struct made_model *made)
 {
-    return index >= 0 && index < registry->model_count ? &registry->models[index] : NULL;
+    size_t versions = json_array_size(json_object_get(made->model.manifest, "versions"));
+
+    return made->json_bytes + (1 + versions) * REGISTRY_STRUCT_BYTES;
+}
+
+/* changing is held. Takes `made`, also on failure. */
+static bool put_made(struct registry *registry, struct made_model *made, struct err *err)
+{
+    const struct registry_model *model = &made->model;
+    const struct registry_model *old =
+        index_find_model(&registry->index, str_from(model->owner), str_from(model->name));
+    bool ok = true;
+
+    if (old && old->source != REGISTRY_PUT)
+        ok = err_set(err, ERR_CONFLICT, "A model with that name and owner already exists.");
+    else if (registry->put_bytes + cost_of(made) > REGISTRY_PUT_BYTES)
+        ok = err_set(err, ERR_UNAVAILABLE,
+                     "Too many changes to models since this server started; restart it.");
+    if (ok) {
+        pthread_rwlock_wrlock(&registry->lock);
+        ok = index_replace(&registry->index, old, model, err);
+        pthread_rwlock_unlock(&registry->lock);
+    }
+    if (!ok) {
+        models_free(made);
+        return false;
+    }
+    registry->put_bytes += cost_of(made);
+    made->next = registry->made;
+    registry->made = made;
+    return true;
+}
+
+bool registry_put(struct registry *registry, const char *account, const json_t *manifest,
+                  const struct registry_model **ret_model, struct err *err)
+{
+    struct made_model *made = NULL;
+    json_t *copy;
+    bool ok;
+
+    if (!manifest_check(manifest, err))
+        return false;
+    copy = json_deep_copy(manifest);
+    if (!copy)
+        return no_memory(err);
+    ok = models_make(registry->native, copy, REGISTRY_PUT, account, &made, err);
+    json_decref(copy);
+    if (!ok)
+        return false;
+    pthread_mutex_lock(&registry->changing);
+    ok = put_made(registry, made, err);
+    pthread_mutex_unlock(&registry->changing);
+    if (ok && ret_model)
+        *ret_model = &made->model;
+    return ok;
+}
+
+bool registry_remove(struct registry *registry, const char *full_name, struct err *err)
+{
+    const struct registry_model *model = NULL;
+    struct str owner, name;
+    bool ok;
+
+    pthread_mutex_lock(&registry->changing);
+    if (str_cut(str_from(full_name), '/', &owner, &name))
+        model = index_find_model(&registry->index, owner, name);
+    if (!model) {
+        ok = err_set(err, ERR_NOT_FOUND, "There is no model '%.200s'.", full_name);
+    } else if (model->source != REGISTRY_PUT) {
+        ok = err_set(err, ERR_CONFLICT, "%.180s was not made over the API: it has a manifest.",
+                     full_name);
+    } else {
+        pthread_rwlock_wrlock(&registry->lock);
+        index_remove(&registry->index, model);
+        pthread_rwlock_unlock(&registry->lock);
+        ok = true;
+    }
+    pthread_mutex_unlock(&registry->changing);
+    return ok;
+}
+
+/* ---- Finding ----------------------------------------------------------------------------------
+ */
+
+bool registry_list(const struct registry *registry, const struct registry_model ***ret_models,
+                   int *ret_count, struct err *err)
+{
+    const struct registry_model **models;
+    int count;
+
+    lock_shared(registry);
+    count = registry->index.model_count;
+    models = calloc((size_t)count + 1, sizeof(*models));
+    if (models && count > 0)
+        memcpy(models, registry->index.by_day, (size_t)count * sizeof(*models));
+    unlock(registry);
+    if (!models)
+        return no_memory(err);
+    *ret_models = models;
+    *ret_count = count;
+    return true;
 }
 
 const struct registry_model *registry_model_find(const struct registry *registry, struct str owner,
                                                  struct str name)
 {
-    for (int i = 0; i < registry->model_count; i++)
-        if (str_equal(str_from(registry->models[i].name), name) &&
-            str_equal(str_from(registry->models[i].owner), owner))
-            return &registry->models[i];
-    return NULL;
+    const struct registry_model *model;
+
+    lock_shared(registry);
+    model = index_find_model(&registry->index, owner, name);
+    unlock(registry);
+    return model;
 }
 
 static bool list_has(const json_t *list, struct str id)
@@ -460,35 +384,87 @@ static bool list_has(const json_t *list, struct str id)
     return false;
 }
 
+static bool is_called(const struct registry_version *version, struct str id)
+{
+    return str_equal(str_from(version->id), id) ||
+           list_has(json_object_get(models_version_row(version), "aliases"), id);
+}
+
 const struct registry_version *registry_version_find(const struct registry_model *model,
                                                      struct str id)
 {
-    for (int i = 0; i < model->version_count; i++) {
-        const struct registry_version *version = &model->versions[i];
-
-        if (str_equal(str_from(version->id), id) ||
-            list_has(json_object_get(version_json(version), "aliases"), id) ||
+    for (int i = 0; i < model->version_count; i++)
+        if (is_called(&model->versions[i], id) ||
             (i == 0 && list_has(json_object_get(model->manifest, "aliases"), id)))
-            return version;
-    }
-    return NULL;
+            return &model->versions[i];
+    return model->by_name && is_called(model->by_name, id) ? model->by_name : NULL;
 }
 
 const struct registry_version *registry_resolve(const struct registry *registry, struct str ref)
 {
     const struct registry_model *model;
+    const struct registry_version *version;
     struct str owner, rest, name, id;
     bool has_id;
 
-    if (!str_cut(ref, '/', &owner, &rest))
-        return find_id(registry, ref);
+    if (!str_cut(ref, '/', &owner, &rest)) {
+        lock_shared(registry);
+        version = index_find_id(&registry->index, ref);
+        unlock(registry);
+        return version;
+    }
     has_id = str_cut(rest, ':', &name, &id);
-    if (!has_id)
-        name = rest;
-    model = registry_model_find(registry, owner, name);
+    model = registry_model_find(registry, owner, has_id ? name : rest);
     if (!model)
         return NULL;
-    if (has_id)
-        return registry_version_find(model, id);
-    return model->version_count > 0 ? &model->versions[0] : NULL;
+    return has_id ? registry_version_find(model, id) : model->by_name;
+}
+
+/* ---- The catalogue ----------------------------------------------------------------------------
+ */
+
+static const struct catalogue *catalogue_of(const struct registry *registry)
+{
+    const struct catalogue *catalogue;
+
+    lock_shared(registry);
+    catalogue = registry->catalogue;
+    unlock(registry);
+    return catalogue;
+}
+
+int registry_collection_count(const struct registry *registry)
+{
+    return catalogue_of(registry)->collection_count;
+}
+
+const struct registry_collection *registry_collection_at(const struct registry *registry, int index)
+{
+    const struct catalogue *catalogue = catalogue_of(registry);
+
+    return index >= 0 && index < catalogue->collection_count ? &catalogue->collections[index]
+                                                             : NULL;
+}
+
+int registry_function_count(const struct registry *registry)
+{
+    return catalogue_of(registry)->function_count;
+}
+
+const struct registry_function *registry_function_at(const struct registry *registry, int index)
+{
+    const struct catalogue *catalogue = catalogue_of(registry);
+
+    return index >= 0 && index < catalogue->function_count ? &catalogue->functions[index] : NULL;
+}
+
+const struct registry_function *registry_function_find(const struct registry *registry,
+                                                       struct str name)
+{
+    const struct catalogue *catalogue = catalogue_of(registry);
+
+    for (int i = 0; i < catalogue->function_count; i++)
+        if (str_equal(str_from(catalogue->functions[i].name), name))
+            return &catalogue->functions[i];
+    return NULL;
 }

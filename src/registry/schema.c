@@ -278,10 +278,17 @@ bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err)
     return true;
 }
 
-bool schema_streams(const json_t *document)
+static bool is_file(const json_t *schema)
+{
+    const char *format = json_get_string(schema, "format");
+
+    return format && strcmp(format, "uri") == 0;
+}
+
+bool schema_output_is_files(const json_t *document)
 {
     const json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
-    const char *kind = json_get_string(json_object_get(schemas, "Output"), "x-cog-array-type");
+    const json_t *output = json_object_get(schemas, "Output");
 
-    return kind && strcmp(kind, "iterator") == 0;
+    return is_file(output) || is_file(json_object_get(output, "items"));
 }

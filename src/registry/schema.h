@@ -18,7 +18,7 @@ json_t *schema_document(const json_t *input, const json_t *output);
  * reference leads nowhere or in a circle. */
 bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err);
 
-/* Is the document's output an iterator, which clients can follow while it grows? */
-bool schema_streams(const json_t *document);
+/* Is the document's output a file, or a list of files? */
+bool schema_output_is_files(const json_t *document);
 
 #endif

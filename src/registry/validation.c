@@ -5,9 +5,9 @@
  * and arrays, const and enum and format, strings, numbers; an object's own errors come before those
  * of its properties. The public order among sibling properties is random; here it is the schema's.
  *
- * `nullable` is not understood, on purpose: an explicit null is a type error there too. `pattern`
- * is not checked (docs/manifests.md says so): its dialect is RE2's, and a model has to check its
- * input anyhow. Not here: number texts and formats (validation_text.c), refs (schema.c). */
+ * `nullable` is not understood, on purpose: an explicit null is a type error there too. Secrets
+ * (`format: password` with `x-cog-secret`) are strings like others. Not here: number texts and
+ * formats (validation_text.c), patterns (validation_pattern.c), refs (schema.c). */
 #include "registry/validation.h"
 
 #include <math.h>
@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "registry/validation_pattern.h"
 #include "registry/validation_text.h"
 
 #define VALIDATION_UNIQUE_MAX 2000        /* items compared pairwise; longer arrays pass */
@@ -34,6 +35,7 @@ struct check {
     struct arena *arena;
     const char *root;
     bool names_from_root;
+    struct validation_budget *budget; /* for patterns */
     struct validation_error *first, **last;
     int count;
 };
@@ -430,19 +432,25 @@ static void check_string(struct check *check, const json_t *schema, const json_t
                          const struct place *place)
 {
     json_int_t min = limit_of(schema, "minLength"), max = limit_of(schema, "maxLength");
+    const json_t *pattern = json_object_get(schema, "pattern");
+    struct str text = { json_string_value(value), json_string_length(value) };
     json_int_t len = 0;
 
-    if (min < 0 && max < 0)
-        return;
-    for (const char *p = json_string_value(value), *end = p + json_string_length(value); p < end;
-         p++)
-        len += ((unsigned char)*p & 0xC0) != 0x80; /* code points: bytes that continue none */
+    for (size_t i = 0; (min >= 0 || max >= 0) && i < text.len; i++)
+        len +=
+            ((unsigned char)text.ptr[i] & 0xC0) != 0x80; /* code points: not what continues one */
     if (min >= 0 && len < min)
         add_error(check, place, "string_gte",
                   "String length must be greater than or equal to %" JSON_INTEGER_FORMAT, min);
     if (max >= 0 && len > max)
         add_error(check, place, "string_lte",
                   "String length must be less than or equal to %" JSON_INTEGER_FORMAT, max);
+    if (json_is_string(pattern) &&
+        !validation_pattern_matches(
+            (struct str){ json_string_value(pattern), json_string_length(pattern) }, text,
+            check->budget))
+        add_error(check, place, "pattern", "Does not match pattern '%s'",
+                  json_string_value(pattern));
 }
 
 /* -1, 0 or 1; exact for two integers. */
@@ -538,7 +546,10 @@ struct validation_error *validation_check(const json_t *schema, const json_t *va
     static struct validation_error no_memory = { "internal", "", "Internal Error out of memory",
                                                  NULL };
     struct place top = { NULL, NULL, 0 };
-    struct check check = { .arena = arena, .root = root, .names_from_root = names_from_root };
+    struct validation_budget budget = { 0 };
+    struct check check = {
+        .arena = arena, .root = root, .names_from_root = names_from_root, .budget = &budget
+    };
 
     check.last = &check.first;
     check_value(&check, schema, value, &top);

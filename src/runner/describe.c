@@ -109,10 +109,14 @@ json_t *describe_models(const struct model *const *models)
 {
     json_t *list = json_array();
     for (int i = 0; models[i]; i++) {
-        json_t *model = json_pack("{s:s, s:o, s:o, s:b}", "name", models[i]->name, "input",
-                                  describe_inputs(models[i]->inputs), "output",
-                                  describe_output(models[i]->output), "streams",
-                                  models[i]->output == OUTPUT_TEXT_LIST);
+        json_t *model =
+            json_pack("{s:s, s:o, s:o, s:b, s:b}", "name", models[i]->name, "input",
+                      describe_inputs(models[i]->inputs), "output",
+                      describe_output(models[i]->output), "streams",
+                      models[i]->output == OUTPUT_TEXT_LIST, "trainable", models[i]->train != NULL);
+        if (models[i]->train)
+            json_object_set_new(model, "training_input",
+                                describe_inputs(models[i]->training_inputs));
         json_array_append_new(list, model);
     }
     return json_pack("{s:i, s:o}", "protocol", WIRE_PROTOCOL, "models", list);

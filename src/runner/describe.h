@@ -7,7 +7,8 @@
 
 struct model;
 
-/* {"protocol": N, "models": [{name, input, output, streams}, ...]}. `models` is NULL-ended. The
+/* {"protocol": N, "models": [{name, input, output, streams, trainable}, ...]}; a trainable one also
+ * has "training_input", the schema of a training's input. `models` is NULL-ended. The
  * caller owns the value; NULL when memory is short. */
 json_t *describe_models(const struct model *const *models);
 

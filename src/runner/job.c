@@ -24,7 +24,8 @@
 #define PROGRESS_INTERVAL_US 100000 /* as tqdm: at most ten lines a second */
 
 struct job {
-    const struct model *model;
+    const struct model_input *rows; /* the inputs it may ask for */
+    bool train;
     char id[WIRE_ID_MAX];
     json_t *input;
     json_t *files;
@@ -39,8 +40,8 @@ struct job {
     int progress_done;
 };
 
-struct job *job_new(const struct model *model, const char *id, json_t *input, json_t *files,
-                    const char *folder)
+struct job *job_new(const struct model *model, bool train, const char *id, json_t *input,
+                    json_t *files, const char *folder)
 {
     struct job *job = calloc(1, sizeof *job);
     if (!job)
@@ -51,7 +52,8 @@ struct job *job_new(const struct model *model, const char *id, json_t *input, js
         free(job);
         return NULL;
     }
-    job->model = model;
+    job->rows = train ? model->training_inputs : model->inputs;
+    job->train = train;
     job->input = json_incref(input);
     job->files = json_incref(files);
     arena_init(&job->arena, JOB_ARENA_BYTES);
@@ -70,7 +72,7 @@ struct job *job_new_local(const struct model *model, const char *input_json,
     bool ok = paths != NULL;
     for (size_t i = 0; ok && i < file_count; i++)
         ok = json_object_set_new(paths, files[i].name, json_string(files[i].path)) == 0;
-    struct job *job = ok ? job_new(model, "local", input, paths, directory) : NULL;
+    struct job *job = ok ? job_new(model, false, "local", input, paths, directory) : NULL;
     json_decref(paths);
     json_decref(input);
     if (!job)
@@ -105,6 +107,11 @@ bool job_canceled(const struct job *job)
     return atomic_load_explicit(&job->canceled, memory_order_relaxed);
 }
 
+bool job_trains(const struct job *job)
+{
+    return job->train;
+}
+
 const char *job_id(const struct job *job)
 {
     return job->id;
@@ -124,7 +131,7 @@ struct arena *job_arena(struct job *job)
 
 static const struct model_input *find_row(const struct job *job, const char *name)
 {
-    const struct model_input *row = job->model->inputs;
+    const struct model_input *row = job->rows;
     while (row->name && strcmp(row->name, name) != 0)
         row++;
     assert(row->name && "the model's table has no such input");

@@ -11,9 +11,11 @@ struct model;
 /* Where a job's events go. Called on the model thread. */
 typedef void job_sink(void *context, const struct wire_message *event);
 
-/* input, files: objects; both are kept (a reference each). NULL when memory is short. */
-struct job *job_new(const struct model *model, const char *id, json_t *input, json_t *files,
-                    const char *folder);
+/* train: the job is a training, with the inputs of one. input, files: objects; both are kept (a
+ * reference each). NULL when memory is short. */
+struct job *job_new(const struct model *model, bool train, const char *id, json_t *input,
+                    json_t *files, const char *folder);
+bool job_trains(const struct job *job);
 void job_set_sink(struct job *job, job_sink *sink, void *context);
 void job_cancel(struct job *job); /* any thread */
 const char *job_id(const struct job *job);

@@ -3,7 +3,8 @@
  *
  * A model knows nothing of HTTP, the store or sockets: it gets its inputs as checked JSON values
  * and local files, and says what happens through runner/job.h. Not here: the process around it
- * (runner/worker.c). Thread: load and predict run on the runner's one model thread. */
+ * (runner/worker.c). Thread: load, predict and train run on the runner's one model
+ * thread. */
 #ifndef MIMEO_RUNNER_MODEL_H
 #define MIMEO_RUNNER_MODEL_H
 
@@ -57,6 +58,13 @@ struct model {
     bool (*predict)(void *state, struct job *job, struct err *err);
 
     void (*unload)(void *state); /* may be NULL */
+
+    /* Learning from examples; NULL: this model cannot be trained. Like predict, with inputs of its
+     * own: it writes the learned weights with job_output_path and names them with job_output_file,
+     * the main file first. They become the weights folder of a new version, so `load` must find in
+     * there what it needs. */
+    const struct model_input *training_inputs; /* not NULL when there is `train` */
+    bool (*train)(void *state, struct job *job, struct err *err);
 };
 
 extern const struct model *const model_registry[]; /* NULL-ended; generated */

@@ -79,7 +79,12 @@ static void send_event(void *context, const struct wire_message *event)
  * references to the input. */
 static void on_job(struct worker *worker, struct wire_message *message)
 {
-    struct job *job = job_new(worker->model, message->id, (json_t *)(uintptr_t)message->job.input,
+    if (message->job.train && !worker->model->train) {
+        fprintf(stderr, "mimeo-runner: got a training for a model that has none\n");
+        _exit(EXIT_PROTOCOL);
+    }
+    struct job *job = job_new(worker->model, message->job.train, message->id,
+                              (json_t *)(uintptr_t)message->job.input,
                               (json_t *)(uintptr_t)message->job.files, message->job.folder);
     if (!job)
         _exit(EXIT_PROTOCOL);
@@ -191,7 +196,8 @@ static void run_job(struct worker *worker, void *state, struct job *job)
     job_set_sink(job, send_event, worker);
     int64_t from_us = clock_monotonic_us();
     send_message(worker, &(struct wire_message){ .type = WIRE_STARTED, .id = id });
-    bool ok = worker->model->predict(state, job, &err);
+    bool ok = job_trains(job) ? worker->model->train(state, job, &err)
+                              : worker->model->predict(state, job, &err);
     if (ok && job_refusal(job))
         ok = err_set(&err, ERR_MODEL, "%s", job_refusal(job));
     struct wire_message done = { .type = WIRE_DONE, .id = id };

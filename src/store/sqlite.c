@@ -2,8 +2,8 @@
  *
  * One connection writes (the store's writer thread), up to SQLITE_READERS_MAX read; in WAL mode
  * they do not wait for each other. Other processes may use the same file at the same time.
- * Not here: the schema (sqlite_schema.c), what is written (sqlite_writes.c) and read
- * (sqlite_reads.c). */
+ * Not here: the schema (sqlite_schema.c), the SQL (sqlite_statements.c), what is written
+ * (sqlite_writes.c) and read (sqlite_reads.c). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,91 +23,6 @@
 #define SQLITE_SETTINGS                                                                            \
     "PRAGMA synchronous=FULL;PRAGMA wal_autocheckpoint=2000;PRAGMA journal_size_limit=33554432;"   \
     "PRAGMA mmap_size=0;PRAGMA temp_store=MEMORY;PRAGMA trusted_schema=OFF;"
-
-#define PREDICTION_COLUMNS                                                                         \
-    "id, account, status, attempts, cancel_requested, data_removed, created_us, started_us, "      \
-    "completed_us, deadline_us, model, version, source, deployment, webhook, "                     \
-    "webhook_events_filter, metrics, error, input, output, logs"
-#define PREDICTION_KEY "substr(id, 14) || substr(id, 1, 13) = ?1"
-#define PREDICTION_RANGE                                                                           \
-    "(created_us, id) > (?2, ?3) AND (created_us, id) < (?4, ?5) AND (?6 IS NULL OR source = ?6)"
-/* Any account: find the rows through the index alone, then read only the page's. */
-#define PREDICTION_ANY(direction)                                                                  \
-    "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE row IN (SELECT row FROM predictions "    \
-    "INDEXED BY predictions_page WHERE account >= ?1 AND " PREDICTION_RANGE                        \
-    " ORDER BY created_us " direction ", id " direction " LIMIT ?7) "                              \
-    "ORDER BY created_us " direction ", id " direction
-#define FILE_COLUMNS                                                                               \
-    "id, account, name, content_type, metadata, size, created_us, expires_us, sha256, md5, blob"
-#define TOKEN_COLUMNS "id, name, account, prefix, hash, created_us, revoked_us"
-
-static const char *const statement_texts[STATEMENT_COUNT] = {
-    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
-    [STATEMENT_COMMIT] = "COMMIT",
-    [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_PREDICTION_INSERT] =
-        "INSERT INTO predictions (" PREDICTION_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-        "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) ON CONFLICT DO NOTHING",
-    [STATEMENT_PREDICTION_MOVE] =
-        "UPDATE predictions SET status = ?3, attempts = attempts + ?4, "
-        "started_us = CASE WHEN ?5 THEN 0 WHEN ?6 <> 0 THEN ?6 ELSE started_us END, "
-        "completed_us = CASE WHEN ?7 <> 0 THEN ?7 ELSE completed_us END, "
-        "output = coalesce(?8, output), logs = coalesce(?9, logs), "
-        "metrics = coalesce(?10, metrics), error = coalesce(?11, error) "
-        "WHERE " PREDICTION_KEY " AND ((1 << status) & ?2) <> 0",
-    [STATEMENT_PREDICTION_CANCEL] =
-        "UPDATE predictions SET cancel_requested = 1 WHERE " PREDICTION_KEY " AND status < 2",
-    [STATEMENT_PREDICTION_STATUS] = "SELECT status FROM predictions WHERE " PREDICTION_KEY,
-    [STATEMENT_PREDICTION_REMOVE_DATA] =
-        "UPDATE predictions SET data_removed = 1, input = NULL, output = NULL, logs = NULL "
-        "WHERE " PREDICTION_KEY " AND status >= 2 AND data_removed = 0",
-    [STATEMENT_PREDICTION_REMOVABLE] =
-        "SELECT id, account, output FROM predictions WHERE status >= 2 AND data_removed = 0 "
-        "AND source = 'api' AND completed_us <= ?1 ORDER BY completed_us LIMIT ?2",
-    [STATEMENT_PREDICTION_GET] =
-        "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE " PREDICTION_KEY
-        " AND (?2 IS NULL OR account = ?2)",
-    [STATEMENT_PREDICTION_OLDER] =
-        "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE account = ?1 AND " PREDICTION_RANGE
-        " ORDER BY created_us DESC, id DESC LIMIT ?7",
-    [STATEMENT_PREDICTION_NEWER] =
-        "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE account = ?1 AND " PREDICTION_RANGE
-        " ORDER BY created_us, id LIMIT ?7",
-    [STATEMENT_PREDICTION_OLDER_ANY] = PREDICTION_ANY("DESC"),
-    [STATEMENT_PREDICTION_NEWER_ANY] = PREDICTION_ANY("ASC"),
-    [STATEMENT_PREDICTION_UNFINISHED] =
-        "SELECT id, version, status, attempts, cancel_requested, created_us FROM predictions "
-        "WHERE status < 2 ORDER BY created_us, row",
-    [STATEMENT_RUNS_ADD] = "INSERT INTO model_runs VALUES (?1, ?2) "
-                           "ON CONFLICT DO UPDATE SET runs = runs + excluded.runs",
-    [STATEMENT_RUNS_GET] = "SELECT runs FROM model_runs WHERE model = ?1",
-    [STATEMENT_FILE_INSERT] =
-        "INSERT INTO files (" FILE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
-        "?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
-    [STATEMENT_FILE_DELETE] = "DELETE FROM files WHERE id = ?1 AND (?2 IS NULL OR account = ?2)",
-    [STATEMENT_FILE_GET] =
-        "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1 AND (?2 IS NULL OR account = ?2)",
-    [STATEMENT_FILE_PAGE] =
-        "SELECT " FILE_COLUMNS " FROM files WHERE account = ?1 AND (created_us, id) < (?2, ?3) "
-        "AND expires_us > ?4 ORDER BY created_us DESC, id DESC LIMIT ?5",
-    [STATEMENT_FILE_PAGE_ANY] =
-        "SELECT " FILE_COLUMNS " FROM files WHERE ?1 IS NULL AND (created_us, id) < (?2, ?3) "
-        "AND expires_us > ?4 ORDER BY created_us DESC, id DESC LIMIT ?5",
-    [STATEMENT_FILE_EXPIRED] =
-        "SELECT " FILE_COLUMNS " FROM files WHERE expires_us <= ?1 ORDER BY expires_us LIMIT ?2",
-    [STATEMENT_TOKEN_INSERT] = "INSERT INTO tokens (" TOKEN_COLUMNS
-                               ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-    [STATEMENT_TOKEN_REVOKE] = "UPDATE tokens SET revoked_us = ?2 WHERE id = ?1 AND revoked_us = 0",
-    [STATEMENT_TOKEN_FIND] =
-        "SELECT " TOKEN_COLUMNS " FROM tokens WHERE hash = ?1 AND revoked_us = 0",
-    [STATEMENT_TOKEN_LIST] = "SELECT " TOKEN_COLUMNS " FROM tokens ORDER BY created_us, id",
-    [STATEMENT_GENERATION_ADD] = "UPDATE token_generation SET generation = generation + 1",
-    [STATEMENT_GENERATION_GET] = "SELECT generation FROM token_generation",
-    [STATEMENT_SETTING_PUT] = "INSERT INTO settings VALUES (?1, ?2) "
-                              "ON CONFLICT DO UPDATE SET value = excluded.value",
-    [STATEMENT_SETTING_ADD] = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-    [STATEMENT_SETTING_GET] = "SELECT value FROM settings WHERE name = ?1",
-};
 
 /* ---- Errors and binding -------------------------------------------------------------------- */
 
@@ -220,8 +135,8 @@ sqlite3_stmt *sqlite_prepare(struct sqlite_connection *connection, enum sqlite_s
         sqlite3_clear_bindings(statement);
         return statement;
     }
-    if (sqlite3_prepare_v3(connection->db, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
-                           &statement, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(connection->db, sqlite_statement_texts[which], -1,
+                           SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK) {
         sqlite_fail(connection, "prepared", err);
         return NULL;
     }
@@ -343,5 +258,14 @@ const struct store_backend store_backend_sqlite = {
     .token_list = sqlite_token_list,
     .token_generation = sqlite_token_generation,
     .setting_get = sqlite_setting_get,
+    .document_get = sqlite_document_get,
+    .document_list = sqlite_document_list,
+    .delivery_get = sqlite_delivery_get,
+    .delivery_due = sqlite_delivery_due,
+    .delivery_list = sqlite_delivery_list,
+    .usage_list = sqlite_usage_list,
+    .account_get = sqlite_account_get,
+    .account_list = sqlite_account_list,
+    .prediction_count = sqlite_prediction_count,
     .run_count = sqlite_run_count,
 };

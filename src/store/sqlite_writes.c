@@ -1,31 +1,18 @@
-/* SQLite: one batch of writes as one transaction.
+/* SQLite: one batch of writes as one transaction, and the writes of predictions, files, tokens and
+ * settings.
  *
- * Every write is one statement, and SQLite undoes a failing statement by itself, so a conflict
- * costs only its own write and no savepoints are needed. What several writes share (run counts, the
- * generation of the tokens) is added up and written once, before the commit.
+ * Most writes are one statement, and SQLite undoes a failing statement by itself, so a conflict
+ * costs only its own write and no savepoints are needed. Of two statements only the first may fail
+ * for the write's own reason: when a later one fails, the batch is torn and nothing of it is
+ * stored. What several writes share (run counts, the books, the generation of the tokens) is added
+ * up and written once, before the commit.
  * Not here: threads and queues (store.c). Writer thread only. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "store/sqlite_private.h"
 
-/* What the batch adds to shared rows. Names are borrowed from the writes. */
-struct batch_totals {
-    struct {
-        const char *model;
-        int64_t runs;
-    } models[STORE_BATCH_MAX];
-    int model_count;
-    bool tokens_changed;
-};
-
-struct batch {
-    struct sqlite_connection *connection;
-    struct batch_totals totals;
-};
-
-/* Run a statement that gives no rows. *ret_changed: how many rows it changed. False: *err. */
-static bool batch_step(struct batch *batch, sqlite3_stmt *statement, int *ret_changed,
+bool sqlite_batch_step(struct sqlite_batch *batch, sqlite3_stmt *statement, int *ret_changed,
                        struct err *err)
 {
     int code = sqlite3_step(statement);
@@ -39,19 +26,65 @@ static bool batch_step(struct batch *batch, sqlite3_stmt *statement, int *ret_ch
     return true;
 }
 
-static void totals_count_run(struct batch_totals *totals, const char *model)
+void sqlite_sum_add(struct sqlite_sum *sums, int *count, const char *name, int64_t amount)
 {
-    for (int i = 0; i < totals->model_count; i++) {
-        if (strcmp(totals->models[i].model, model) == 0) {
-            totals->models[i].runs++;
+    for (int i = 0; i < *count; i++) {
+        if (strcmp(sums[i].name, name) == 0) {
+            sums[i].amount += amount;
             return;
         }
     }
-    totals->models[totals->model_count].model = model;
-    totals->models[totals->model_count++].runs = 1;
+    sums[(*count)++] = (struct sqlite_sum){ name, amount };
 }
 
-static bool write_prediction_insert(struct batch *batch, struct store_write *write)
+/* ---- Predictions --------------------------------------------------------------------------- */
+
+/* Has the account used this key? Then *ret_used, and write->found_* say for what. */
+static bool idempotency_find(struct sqlite_batch *batch, struct store_write *write, bool *ret_used)
+{
+    const struct store_idempotency *idempotency = write->idempotency;
+    const struct prediction *p = write->prediction;
+    sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_IDEMPOTENCY_FIND, &write->err);
+    if (!s)
+        return false;
+    sqlite_bind_text(s, 1, p->account ? p->account : "");
+    sqlite_bind_text(s, 2, idempotency->key);
+    sqlite3_bind_int64(s, 3, p->created_us);
+    int code = sqlite3_step(s);
+    *ret_used = code == SQLITE_ROW;
+    if (code == SQLITE_ROW) {
+        const void *hash = sqlite3_column_blob(s, 1);
+        str_copy(str_from((const char *)sqlite3_column_text(s, 0)), write->found_id,
+                 sizeof write->found_id);
+        write->found_same =
+            hash && sqlite3_column_bytes(s, 1) == (int)sizeof idempotency->request_hash &&
+            memcmp(hash, idempotency->request_hash, sizeof idempotency->request_hash) == 0;
+    } else if (code != SQLITE_DONE) {
+        sqlite_fail(batch->connection, "read", &write->err);
+    }
+    sqlite3_reset(s);
+    return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+static bool idempotency_put(struct sqlite_batch *batch, struct store_write *write)
+{
+    const struct store_idempotency *idempotency = write->idempotency;
+    const struct prediction *p = write->prediction;
+    sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_IDEMPOTENCY_PUT, &write->err);
+    if (!s)
+        return false;
+    sqlite_bind_text(s, 1, p->account ? p->account : "");
+    sqlite_bind_text(s, 2, idempotency->key);
+    sqlite3_bind_blob(s, 3, idempotency->request_hash, sizeof idempotency->request_hash,
+                      SQLITE_STATIC);
+    sqlite_bind_text(s, 4, p->id);
+    sqlite3_bind_int64(s, 5, idempotency->expires_us);
+    int changed = 0;
+    return sqlite_batch_step(batch, s, &changed, &write->err);
+}
+
+/* The row itself; ERR_CONFLICT when its id exists. */
+static bool prediction_insert(struct sqlite_batch *batch, struct store_write *write)
 {
     const struct prediction *p = write->prediction;
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_PREDICTION_INSERT, &write->err);
@@ -78,18 +111,37 @@ static bool write_prediction_insert(struct batch *batch, struct store_write *wri
     sqlite_bind_str(s, 19, p->input);
     sqlite_bind_str(s, 20, p->output);
     sqlite_bind_str(s, 21, p->logs);
+    sqlite_bind_text(s, 22, p->token);
+    sqlite_bind_text(s, 23, p->base_url);
+    sqlite3_bind_int(s, 24, p->is_training);
+    sqlite_bind_text(s, 25, p->destination);
     int changed = 0;
-    if (!batch_step(batch, s, &changed, &write->err))
+    if (!sqlite_batch_step(batch, s, &changed, &write->err))
         return false;
-    if (!changed)
-        return err_set(&write->err, ERR_CONFLICT, "a prediction with this id exists");
-    totals_count_run(&batch->totals, p->model ? p->model : "");
+    return changed ? true : err_set(&write->err, ERR_CONFLICT, "a prediction with this id exists");
+}
+
+static bool write_prediction_insert(struct sqlite_batch *batch, struct store_write *write)
+{
+    bool used = false;
+    if (write->idempotency && !idempotency_find(batch, write, &used))
+        return false;
+    if (used)
+        return true;
+    if (!prediction_insert(batch, write))
+        return false;
+    if (write->idempotency && !idempotency_put(batch, write)) {
+        batch->torn = true;
+        return false;
+    }
+    const char *model = write->prediction->model;
+    sqlite_sum_add(batch->totals.models, &batch->totals.model_count, model ? model : "", 1);
     write->applied = true;
     return true;
 }
 
 /* write->status = the state the prediction is in (COUNT: there is none). */
-static bool write_find_status(struct batch *batch, struct store_write *write, const char *id)
+static bool write_find_status(struct sqlite_batch *batch, struct store_write *write, const char *id)
 {
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_PREDICTION_STATUS, &write->err);
     if (!s)
@@ -105,7 +157,7 @@ static bool write_find_status(struct batch *batch, struct store_write *write, co
     return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-static bool write_prediction_move(struct batch *batch, struct store_write *write)
+static bool write_prediction_move(struct sqlite_batch *batch, struct store_write *write)
 {
     const struct store_prediction_move *move = &write->move;
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_PREDICTION_MOVE, &write->err);
@@ -123,31 +175,45 @@ static bool write_prediction_move(struct batch *batch, struct store_write *write
     sqlite_bind_str(s, 10, move->metrics);
     sqlite_bind_text(s, 11, move->error);
     int changed = 0;
-    if (!batch_step(batch, s, &changed, &write->err))
+    if (!sqlite_batch_step(batch, s, &changed, &write->err))
         return false;
     write->applied = changed > 0;
     write->status = move->to;
-    return write->applied || write_find_status(batch, write, move->id);
+    if (!write->applied)
+        return write_find_status(batch, write, move->id);
+    /* A repeated write may find its delivery there, from the time before. */
+    bool added = false;
+    if (move->delivery && !sqlite_delivery_insert(batch, move->delivery, &added, &write->err)) {
+        batch->torn = true;
+        return false;
+    }
+    if (move->usage)
+        sqlite_books_add(&batch->totals, move->usage);
+    return true;
 }
 
-/* Both changes of a prediction that need nothing but its id. */
-static bool write_mark(struct batch *batch, struct store_write *write)
+/* The changes of a prediction that need nothing but its id. */
+static bool write_mark(struct sqlite_batch *batch, struct store_write *write)
 {
-    enum sqlite_statement which = write->kind == STORE_PREDICTION_CANCEL_REQUEST
-                                      ? STATEMENT_PREDICTION_CANCEL
-                                      : STATEMENT_PREDICTION_REMOVE_DATA;
-    sqlite3_stmt *s = sqlite_prepare(batch->connection, which, &write->err);
+    static const enum sqlite_statement which[] = {
+        [STORE_PREDICTION_CANCEL_REQUEST] = STATEMENT_PREDICTION_CANCEL,
+        [STORE_PREDICTION_REMOVE_DATA] = STATEMENT_PREDICTION_REMOVE_DATA,
+        [STORE_PREDICTION_DELETE] = STATEMENT_PREDICTION_DELETE,
+    };
+    sqlite3_stmt *s = sqlite_prepare(batch->connection, which[write->kind], &write->err);
     if (!s)
         return false;
     sqlite_bind_key(s, 1, write->id);
     int changed = 0;
-    if (!batch_step(batch, s, &changed, &write->err))
+    if (!sqlite_batch_step(batch, s, &changed, &write->err))
         return false;
     write->applied = changed > 0;
     return write_find_status(batch, write, write->id);
 }
 
-static bool write_file_insert(struct batch *batch, struct store_write *write)
+/* ---- Files, tokens, settings ---------------------------------------------------------------- */
+
+static bool write_file_insert(struct sqlite_batch *batch, struct store_write *write)
 {
     const struct store_file *file = write->file;
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_FILE_INSERT, &write->err);
@@ -165,13 +231,13 @@ static bool write_file_insert(struct batch *batch, struct store_write *write)
     sqlite_bind_text(s, 10, file->md5);
     sqlite_bind_text(s, 11, file->blob ? file->blob : "");
     int changed = 0;
-    if (!batch_step(batch, s, &changed, &write->err))
+    if (!sqlite_batch_step(batch, s, &changed, &write->err))
         return false;
     write->applied = changed > 0;
     return changed ? true : err_set(&write->err, ERR_CONFLICT, "a file with this id exists");
 }
 
-static bool write_file_delete(struct batch *batch, struct store_write *write)
+static bool write_file_delete(struct sqlite_batch *batch, struct store_write *write)
 {
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_FILE_DELETE, &write->err);
     if (!s)
@@ -179,12 +245,12 @@ static bool write_file_delete(struct batch *batch, struct store_write *write)
     sqlite_bind_text(s, 1, write->id);
     sqlite_bind_text(s, 2, write->account);
     int changed = 0;
-    bool ok = batch_step(batch, s, &changed, &write->err);
+    bool ok = sqlite_batch_step(batch, s, &changed, &write->err);
     write->applied = ok && changed > 0;
     return ok;
 }
 
-static bool write_token_insert(struct batch *batch, struct store_write *write)
+static bool write_token_insert(struct sqlite_batch *batch, struct store_write *write)
 {
     const struct store_token *token = write->token;
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_TOKEN_INSERT, &write->err);
@@ -198,7 +264,7 @@ static bool write_token_insert(struct batch *batch, struct store_write *write)
     sqlite3_bind_int64(s, 6, token->created_us);
     sqlite3_bind_int64(s, 7, token->revoked_us);
     int changed = 0;
-    if (!batch_step(batch, s, &changed, &write->err))
+    if (!sqlite_batch_step(batch, s, &changed, &write->err))
         return false;
     if (!changed)
         return err_set(&write->err, ERR_CONFLICT, "this token exists");
@@ -207,7 +273,7 @@ static bool write_token_insert(struct batch *batch, struct store_write *write)
     return true;
 }
 
-static bool write_token_revoke(struct batch *batch, struct store_write *write)
+static bool write_token_revoke(struct sqlite_batch *batch, struct store_write *write)
 {
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_TOKEN_REVOKE, &write->err);
     if (!s)
@@ -215,13 +281,13 @@ static bool write_token_revoke(struct batch *batch, struct store_write *write)
     sqlite_bind_text(s, 1, write->id);
     sqlite3_bind_int64(s, 2, clock_now_us());
     int changed = 0;
-    bool ok = batch_step(batch, s, &changed, &write->err);
+    bool ok = sqlite_batch_step(batch, s, &changed, &write->err);
     write->applied = ok && changed > 0;
     batch->totals.tokens_changed |= write->applied;
     return ok;
 }
 
-static bool write_setting_put(struct batch *batch, struct store_write *write)
+static bool write_setting_put(struct sqlite_batch *batch, struct store_write *write)
 {
     sqlite3_stmt *s = sqlite_prepare(
         batch->connection,
@@ -232,57 +298,91 @@ static bool write_setting_put(struct batch *batch, struct store_write *write)
     sqlite_bind_text(s, 1, write->setting.name);
     sqlite3_bind_blob64(s, 2, value.len ? value.ptr : "", value.len, SQLITE_STATIC);
     int changed = 0;
-    bool ok = batch_step(batch, s, &changed, &write->err);
+    bool ok = sqlite_batch_step(batch, s, &changed, &write->err);
     write->applied = ok && changed > 0;
     return ok;
 }
 
-static bool (*const writers[STORE_WRITE_KIND_COUNT])(struct batch *batch,
+/* ---- Sweeping ------------------------------------------------------------------------------- */
+
+static bool sweep_portion(struct sqlite_batch *batch, enum sqlite_statement which, int64_t time_us,
+                          struct store_write *write)
+{
+    sqlite3_stmt *s = sqlite_prepare(batch->connection, which, &write->err);
+    if (!s)
+        return false;
+    sqlite3_bind_int64(s, 1, time_us);
+    sqlite3_bind_int(s, 2, STORE_SWEEP_MAX);
+    int changed = 0;
+    bool ok = sqlite_batch_step(batch, s, &changed, &write->err);
+    write->applied |= ok && changed == STORE_SWEEP_MAX;
+    return ok;
+}
+
+static bool write_sweep(struct sqlite_batch *batch, struct store_write *write)
+{
+    return sweep_portion(batch, STATEMENT_IDEMPOTENCY_SWEEP, write->sweep.now_us, write) &&
+           sweep_portion(batch, STATEMENT_DELIVERY_SWEEP, write->sweep.deliveries_before_us, write);
+}
+
+/* ---- The batch ------------------------------------------------------------------------------ */
+
+static bool (*const writers[STORE_WRITE_KIND_COUNT])(struct sqlite_batch *batch,
                                                      struct store_write *write) = {
     [STORE_PREDICTION_INSERT] = write_prediction_insert,
     [STORE_PREDICTION_MOVE] = write_prediction_move,
     [STORE_PREDICTION_CANCEL_REQUEST] = write_mark,
     [STORE_PREDICTION_REMOVE_DATA] = write_mark,
+    [STORE_PREDICTION_DELETE] = write_mark,
     [STORE_FILE_INSERT] = write_file_insert,
     [STORE_FILE_DELETE] = write_file_delete,
     [STORE_TOKEN_INSERT] = write_token_insert,
     [STORE_TOKEN_REVOKE] = write_token_revoke,
     [STORE_SETTING_PUT] = write_setting_put,
+    [STORE_DOCUMENT_PUT] = sqlite_write_document_put,
+    [STORE_DOCUMENT_DELETE] = sqlite_write_document_delete,
+    [STORE_DELIVERY_INSERT] = sqlite_write_delivery_insert,
+    [STORE_DELIVERY_UPDATE] = sqlite_write_delivery_update,
+    [STORE_ACCOUNT_PUT] = sqlite_write_account_put,
+    [STORE_ACCOUNT_CREDIT_ADD] = sqlite_write_account_credit_add,
+    [STORE_SWEEP] = write_sweep,
 };
 
-static bool batch_write_totals(struct batch *batch, struct err *err)
+static bool batch_write_totals(struct sqlite_batch *batch, struct err *err)
 {
     int changed = 0;
     for (int i = 0; i < batch->totals.model_count; i++) {
         sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_RUNS_ADD, err);
         if (!s)
             return false;
-        sqlite_bind_text(s, 1, batch->totals.models[i].model);
-        sqlite3_bind_int64(s, 2, batch->totals.models[i].runs);
-        if (!batch_step(batch, s, &changed, err))
+        sqlite_bind_text(s, 1, batch->totals.models[i].name);
+        sqlite3_bind_int64(s, 2, batch->totals.models[i].amount);
+        if (!sqlite_batch_step(batch, s, &changed, err))
             return false;
     }
+    if (!sqlite_books_write(batch, err))
+        return false;
     if (!batch->totals.tokens_changed)
         return true;
     sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_GENERATION_ADD, err);
-    return s && batch_step(batch, s, &changed, err);
+    return s && sqlite_batch_step(batch, s, &changed, err);
 }
 
 /* A write failed. Its own fault (false), or is the transaction lost (true)? */
-static bool batch_is_lost(const struct batch *batch, const struct err *err)
+static bool batch_is_lost(const struct sqlite_batch *batch, const struct err *err)
 {
-    return sqlite3_get_autocommit(batch->connection->db) ||
+    return batch->torn || sqlite3_get_autocommit(batch->connection->db) ||
            (err->kind != ERR_CONFLICT && err->kind != ERR_TOO_LARGE);
 }
 
-static bool batch_run(struct batch *batch, enum sqlite_statement which, struct err *err)
+static bool batch_run(struct sqlite_batch *batch, enum sqlite_statement which, struct err *err)
 {
     int changed = 0;
     sqlite3_stmt *s = sqlite_prepare(batch->connection, which, err);
-    return s && batch_step(batch, s, &changed, err);
+    return s && sqlite_batch_step(batch, s, &changed, err);
 }
 
-static bool batch_write(struct batch *batch, struct store_write *const *writes, int count,
+static bool batch_write(struct sqlite_batch *batch, struct store_write *const *writes, int count,
                         struct err *err)
 {
     if (!batch_run(batch, STATEMENT_BEGIN, err))
@@ -301,9 +401,10 @@ enum store_batch_result sqlite_apply(void *state, struct store_write *const *wri
                                      struct err *err)
 {
     struct sqlite_store *store = state;
-    struct batch batch;
+    struct sqlite_batch batch; /* its arrays are large, and filled as far as they are counted */
     batch.connection = store->writer;
-    batch.totals.model_count = 0;
+    batch.torn = false;
+    batch.totals.model_count = batch.totals.usage_count = batch.totals.charge_count = 0;
     batch.totals.tokens_changed = false;
     if (batch_write(&batch, writes, count, err))
         return STORE_BATCH_COMMITTED;

@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -57,6 +58,8 @@ static size_t write_bytes(const struct store_write *write)
         return write->move.output.len + write->move.logs.len;
     case STORE_SETTING_PUT:
         return write->setting.value.len;
+    case STORE_DOCUMENT_PUT:
+        return write->document->json.len;
     default:
         return 0;
     }
@@ -111,6 +114,8 @@ static void write_reset(struct store_write *write)
     write->ok = false;
     write->applied = false;
     write->status = PREDICTION_STATUS_COUNT;
+    write->found_id[0] = '\0';
+    write->found_same = false;
     write->err.kind = ERR_NONE;
 }
 
@@ -345,6 +350,70 @@ bool store_setting_get(struct store *store, const char *name, struct arena *aren
                        struct str *ret_value, struct err *err)
 {
     return store->backend->setting_get(store->state, name, arena, ret_value, err);
+}
+
+bool store_document_get(struct store *store, const char *kind, const char *id, struct arena *arena,
+                        struct store_document *ret_document, struct err *err)
+{
+    return store->backend->document_get(store->state, kind, id, arena, ret_document, err);
+}
+
+bool store_document_list(struct store *store, const char *kind, const char *account, int limit,
+                         struct arena *arena, struct store_document **ret_documents, int *ret_count,
+                         struct err *err)
+{
+    assert(limit >= 1 && limit < INT_MAX);
+    return store->backend->document_list(store->state, kind, account, limit, arena, ret_documents,
+                                         ret_count, err);
+}
+
+bool store_delivery_get(struct store *store, const char *account, const char *id,
+                        struct arena *arena, struct store_delivery *ret_delivery, struct err *err)
+{
+    return store->backend->delivery_get(store->state, account, id, arena, ret_delivery, err);
+}
+
+bool store_delivery_due(struct store *store, int64_t now_us, int limit, struct arena *arena,
+                        struct store_delivery **ret_deliveries, int *ret_count,
+                        int64_t *ret_next_us, struct err *err)
+{
+    assert(limit >= 1 && limit < INT_MAX);
+    return store->backend->delivery_due(store->state, now_us, limit, arena, ret_deliveries,
+                                        ret_count, ret_next_us, err);
+}
+
+bool store_delivery_list(struct store *store, const char *account, const char *prediction,
+                         int limit, struct arena *arena, struct store_delivery **ret_deliveries,
+                         int *ret_count, struct err *err)
+{
+    return store->backend->delivery_list(store->state, account, prediction, limit, arena,
+                                         ret_deliveries, ret_count, err);
+}
+
+bool store_usage_list(struct store *store, const char *account, int64_t first_day, int64_t last_day,
+                      struct arena *arena, struct store_usage **ret_rows, int *ret_count,
+                      struct err *err)
+{
+    return store->backend->usage_list(store->state, account, first_day, last_day, arena, ret_rows,
+                                      ret_count, err);
+}
+
+bool store_account_get(struct store *store, const char *account, struct arena *arena,
+                       struct store_account *ret_account, struct err *err)
+{
+    return store->backend->account_get(store->state, account, arena, ret_account, err);
+}
+
+bool store_account_list(struct store *store, struct arena *arena,
+                        struct store_account **ret_accounts, int *ret_count, struct err *err)
+{
+    return store->backend->account_list(store->state, arena, ret_accounts, ret_count, err);
+}
+
+bool store_prediction_count(struct store *store, const char *account, int64_t since_us,
+                            int64_t *ret_count, struct err *err)
+{
+    return store->backend->prediction_count(store->state, account, since_us, ret_count, err);
 }
 
 bool store_run_count(struct store *store, const char *model, int64_t *ret_count, struct err *err)

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "domain/prediction.h"
+#include "store/record.h"
 
 struct store;
 
@@ -42,92 +43,6 @@ enum store_write_kind {
     STORE_WRITE_KIND_COUNT
 };
 
-/* A key a client sent with a create, so that the same create sent again makes nothing new. */
-struct store_idempotency {
-    const char *key;                /* the client's, together with the account unique */
-    unsigned char request_hash[32]; /* SHA-256 of what was asked */
-    int64_t expires_us;             /* an expired key counts as absent */
-};
-
-/* What a finished run adds to the books, and what the books say: one row per account, token, model
- * and day. */
-struct store_usage {
-    const char *account, *token, *model; /* token: its id; "" when not known */
-    int64_t day;                         /* since 1970-01-01, UTC, by completed_us */
-    int64_t runs, succeeded, failed;     /* canceled ones are in runs only */
-    int64_t predict_us;                  /* compute time */
-    int64_t images;
-    int64_t cost_microusd;
-};
-
-/* A webhook delivery that must not be lost: of an end. Its body is made from the record when it is
- * sent. */
-enum store_delivery_state { DELIVERY_PENDING, DELIVERY_DELIVERED, DELIVERY_FAILED };
-struct store_delivery {
-    char id[40];            /* the webhook-id: "msg_" and 27 letters and digits */
-    const char *prediction; /* its id */
-    const char *account, *url;
-    const char *base_url; /* what links in the body start with */
-    enum store_delivery_state state;
-    int attempts;
-    int last_status; /* HTTP, of the last attempt; 0: none came */
-    const char *last_error; /* one sentence; NULL: none */
-    int64_t created_us;
-    int64_t next_us;      /* when it is due; 0 when it is not pending */
-    int64_t completed_us; /* 0: pending */
-};
-
-/* A small JSON object that is read and written as a whole: user-made models ("model"), their
- * versions ("version"), deployments ("deployment"). */
-#define STORE_DOCUMENT_BYTES_MAX (4u << 20)
-struct store_document {
-    const char *kind, *id, *account;
-    int64_t created_us, updated_us;
-    struct str json;
-};
-enum store_condition { STORE_ANY, STORE_IF_ABSENT, STORE_IF_PRESENT };
-
-/* What an account may spend. An account without a row has the default plan and is not metered. */
-struct store_account {
-    const char *account;
-    const char *plan; /* NULL: the default one */
-    bool metered;     /* runs are paid from credit; else credit means nothing */
-    int64_t credit_microusd;
-};
-
-/* A conditional change of one prediction: done only when its state is in `from` (bits 1 <<
- * status). Fields that are 0/NULL/empty keep what is stored. */
-struct store_prediction_move {
-    const char *id;
-    unsigned from;
-    enum prediction_status to;
-    int64_t started_us, completed_us;
-    bool clear_started; /* requeue: forget started_us */
-    struct str output, logs, metrics;
-    const char *error;
-    int attempts_add;
-    const struct store_usage *usage;       /* added in the same transaction when it applies; NULL */
-    const struct store_delivery *delivery; /* inserted likewise; NULL */
-};
-
-struct store_file {
-    char id[ID_FILE_LEN + 1];
-    const char *account, *name, *content_type;
-    struct str metadata; /* JSON object text */
-    int64_t size, created_us, expires_us;
-    char sha256[65], md5[33]; /* hex */
-    const char *blob;         /* "<key>/<name>" in the blob store */
-};
-
-struct store_token {
-    char id[17];      /* what `tokens list` shows and `tokens revoke` takes */
-    const char *name; /* a label; may be "" */
-    const char *account;
-    const char *prefix;             /* first characters, for recognising it */
-    unsigned char hash[32];         /* SHA-256 of the token */
-    int64_t created_us, revoked_us; /* revoked_us 0: valid */
-};
-
 /* One write. The caller owns the struct and all it points to until `done` was called (once, on the
  * writer thread, in order of submission within one id). `done` must not block and may free it. */
 struct store_write {
@@ -136,23 +51,25 @@ struct store_write {
         struct {
             const struct prediction *prediction; /* INSERT; ERR_CONFLICT when the id exists */
             /* NULL, or: when the account has used that key, nothing is inserted (ok, applied false)
-             * and found_* below say by what. */
+             * and found_* below say by what. A key has expired when the new prediction's
+             * created_us has reached its expires_us; it is then taken over. */
             const struct store_idempotency *idempotency;
         };
-        struct store_prediction_move move;   /* applied=false when the state did not match */
+        struct store_prediction_move move; /* applied=false when the state did not match */
         const char *id; /* CANCEL_REQUEST, REMOVE_DATA, PREDICTION_DELETE, FILE_DELETE,
                            TOKEN_REVOKE */
         struct {
             const struct store_document *document; /* DELETE: kind and id count */
             enum store_condition condition;        /* PUT: else applied=false. Keeps created_us */
         };
-        const struct store_delivery *delivery; /* UPDATE: state, attempts, last_*, next_us and
-                                                  completed_us of the one with that id */
+        const struct store_delivery *delivery;   /* UPDATE: state, attempts, last_*, next_us and
+                                                    completed_us of the one with that id */
         const struct store_account *account_row; /* CREDIT_ADD: credit_microusd is added, when the
                                                     account is metered (else applied=false) */
         struct {
-            int64_t now_us;               /* keys expired by then go */
-            int64_t deliveries_before_us; /* completed deliveries older than that go */
+            /* At most STORE_SWEEP_MAX of each; applied: there may be more, submit it again. */
+            int64_t now_us;               /* keys with expires_us <= now_us go */
+            int64_t deliveries_before_us; /* deliveries completed before that go */
         } sweep;
         const struct store_file *file;
         const struct store_token *token; /* ERR_CONFLICT when the hash exists */
@@ -178,6 +95,8 @@ struct store_write {
     struct store_write *next; /* the store's own */
 };
 
+#define STORE_SWEEP_MAX 1000 /* rows of each sort: the transaction stays short for who waits */
+
 /* Hand over a write; returns at once. Any thread. Never refuses: callers bound what they submit. */
 void store_submit(struct store *store, struct store_write *write);
 
@@ -197,28 +116,31 @@ struct store_position {
     int64_t created_us; /* 0: no position */
     char id[ID_FILE_LEN + 1];
 };
+enum store_kind { STORE_KIND_PREDICTIONS, STORE_KIND_TRAININGS, STORE_KIND_BOTH };
 struct store_prediction_query {
     const char *account; /* NULL: any */
     struct store_position before, after;
     int64_t created_after_us, created_before_us; /* inclusive; 0: open */
     const char *source;                          /* NULL: any */
     const char *version;                         /* NULL: any; not indexed: for rare questions */
-    enum { STORE_KIND_PREDICTIONS, STORE_KIND_TRAININGS, STORE_KIND_BOTH } kind;
+    const char *deployment;                      /* likewise: "owner/name" */
+    enum store_kind kind;
     int limit; /* 1..1000 */
 };
 bool store_prediction_list(struct store *store, const struct store_prediction_query *query,
                            struct arena *arena, struct prediction **ret_predictions, int *ret_count,
                            struct err *err);
 
-/* Every prediction that is not terminal, oldest first; only id, version, status, attempts,
- * cancel_requested, created_us are filled. For the start of the server. */
+/* Every prediction and training that is not terminal, oldest first; only id, account, version,
+ * deployment, is_training, status, attempts, cancel_requested, created_us and deadline_us are
+ * filled. For the start of the server. */
 bool store_prediction_unfinished(struct store *store,
                                  bool (*each)(void *context, const struct prediction *prediction),
                                  void *context, struct err *err);
 
-/* Up to `limit` terminal predictions with source "api" and completed_us <= completed_by_us whose
- * data is still there, oldest first, for retention: only id, account and output (for its blobs)
- * are filled. */
+/* Up to `limit` terminal predictions and trainings with source "api" and completed_us <=
+ * completed_by_us whose data is still there, oldest first, for retention: only id, account and
+ * output (for its blobs) are filled. */
 bool store_prediction_removable(struct store *store, int64_t completed_by_us, int limit,
                                 struct arena *arena, struct prediction **ret_predictions,
                                 int *ret_count, struct err *err);

@@ -22,7 +22,7 @@ struct store_backend {
 
     /* Put up to STORE_BATCH_MAX writes into one transaction and commit it durably. A write that
      * fails for a reason of its own (a conflict) gets its err, and the others go on. Sets ok,
-     * applied, status and err of each write. Writer thread only. */
+     * applied, status, found_* and err of each write. Writer thread only. */
     enum store_batch_result (*apply)(void *state, struct store_write *const *writes, int count,
                                      struct err *err);
 
@@ -52,6 +52,28 @@ struct store_backend {
     bool (*token_generation)(void *state, int64_t *ret_generation, struct err *err);
     bool (*setting_get)(void *state, const char *name, struct arena *arena, struct str *ret_value,
                         struct err *err);
+    bool (*document_get)(void *state, const char *kind, const char *id, struct arena *arena,
+                         struct store_document *ret_document, struct err *err);
+    bool (*document_list)(void *state, const char *kind, const char *account, int limit,
+                          struct arena *arena, struct store_document **ret_documents,
+                          int *ret_count, struct err *err);
+    bool (*delivery_get)(void *state, const char *account, const char *id, struct arena *arena,
+                         struct store_delivery *ret_delivery, struct err *err);
+    bool (*delivery_due)(void *state, int64_t now_us, int limit, struct arena *arena,
+                         struct store_delivery **ret_deliveries, int *ret_count,
+                         int64_t *ret_next_us, struct err *err);
+    bool (*delivery_list)(void *state, const char *account, const char *prediction, int limit,
+                          struct arena *arena, struct store_delivery **ret_deliveries,
+                          int *ret_count, struct err *err);
+    bool (*usage_list)(void *state, const char *account, int64_t first_day, int64_t last_day,
+                       struct arena *arena, struct store_usage **ret_rows, int *ret_count,
+                       struct err *err);
+    bool (*account_get)(void *state, const char *account, struct arena *arena,
+                        struct store_account *ret_account, struct err *err);
+    bool (*account_list)(void *state, struct arena *arena, struct store_account **ret_accounts,
+                         int *ret_count, struct err *err);
+    bool (*prediction_count)(void *state, const char *account, int64_t since_us, int64_t *ret_count,
+                             struct err *err);
     bool (*run_count)(void *state, const char *model, int64_t *ret_count, struct err *err);
 };
 

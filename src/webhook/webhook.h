@@ -22,17 +22,19 @@ struct webhook_options {
     bool allow_private_urls;
     int timeout_ms;     /* for a receiver's answer; 0: 10 s */
     int first_retry_ms; /* then twice as long each time, at most an hour, with jitter; 0: 5 s */
-    int64_t give_up_s;  /* from the first attempt; 0: 72 hours */
+    int64_t give_up_s;  /* from the end it tells of; 0: 72 hours */
     int throttle_ms;    /* between two outputs, and between two logs; 0: 500 */
-    /* Append the prediction (or training) as JSON. May block; on a thread of the webhooks. */
-    bool (*render)(void *context, const char *id, const char *base_url, struct buf *out,
-                   struct err *err);
+    /* Append the prediction (or training) as JSON. as_started: as it was when it began, whatever
+     * came since. *ret_over: has it ended? May block; on a thread of the webhooks. */
+    bool (*render)(void *context, const char *id, const char *base_url, bool as_started,
+                   struct buf *out, bool *ret_over, struct err *err);
     void *context;
 };
 
 bool webhooks_start(const struct webhook_options *options, struct webhooks **ret_webhooks,
                     struct err *err);
-void webhooks_stop(struct webhooks *webhooks); /* unfinished ends stay in the ledger; NULL is fine */
+void webhooks_stop(
+    struct webhooks *webhooks); /* unfinished ends stay in the ledger; NULL is fine */
 
 /* predict's listener (context: the webhooks). Never blocks. */
 void webhooks_listener(void *webhooks, const char *id, const struct prediction *record,
@@ -44,7 +46,7 @@ void webhooks_wake(struct webhooks *webhooks);
 /* Numbers since the start, for /metrics. */
 struct webhook_totals {
     int64_t delivered, failed_attempts, given_up, dropped; /* dropped: intermediate ones */
-    int64_t pending; /* in the ledger, as last seen */
+    int64_t pending; /* in the ledger, as last seen (once a minute); at most 1,000 are counted */
 };
 void webhooks_totals(struct webhooks *webhooks, struct webhook_totals *ret_totals);
 

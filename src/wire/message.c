@@ -74,6 +74,15 @@ static double read_number(struct reader *reader, const char *field, double min, 
     return number;
 }
 
+/* A boolean; false when absent. */
+static bool read_flag(struct reader *reader, const char *field)
+{
+    const json_t *value = json_object_get(reader->object, field);
+    if (value && !json_is_boolean(value))
+        refuse(reader, field);
+    return json_is_true(value);
+}
+
 static int read_choice(struct reader *reader, const char *field, const char *const *names,
                        int count)
 {
@@ -153,7 +162,7 @@ static void read_payload(struct reader *reader, struct wire_message *message)
         break;
     case WIRE_FAILED_TO_LOAD:
         message->failed_to_load.error = read_string(reader, "error", 4096, false);
-        message->failed_to_load.final = json_get_boolean(reader->object, "final", false);
+        message->failed_to_load.final = read_flag(reader, "final");
         break;
     case WIRE_LOG:
         message->log.text = read_text(reader, "text");
@@ -178,6 +187,7 @@ static void read_payload(struct reader *reader, struct wire_message *message)
         message->job.input = read_object(reader, "input", false);
         message->job.files = read_object(reader, "files", true);
         message->job.folder = read_string(reader, "folder", 4096, false);
+        message->job.train = read_flag(reader, "train");
         break;
     case WIRE_STARTED:
     case WIRE_CANCEL:
@@ -279,8 +289,8 @@ static json_t *pack(const struct wire_message *m)
                          m->done.error ? pack_text(str_from(m->done.error)) : NULL,
                          "predict_seconds", m->done.predict_seconds);
     case WIRE_JOB:
-        return json_pack("{s:s, s:O, s:O, s:s}", "id", m->id, "input", m->job.input, "files",
-                         m->job.files, "folder", m->job.folder);
+        return json_pack("{s:s, s:O, s:O, s:s, s:b}", "id", m->id, "input", m->job.input, "files",
+                         m->job.files, "folder", m->job.folder, "train", m->job.train);
     case WIRE_STARTED:
     case WIRE_CANCEL:
         return json_pack("{s:s}", "id", m->id);

@@ -71,6 +71,7 @@ struct wire_message {
             const json_t *input; /* object */
             const json_t *files; /* object: input name -> local path */
             const char *folder;  /* for output files; made by the runner when needed */
+            bool train;          /* a training, not a prediction; false when not said */
         } job;
     };
 };

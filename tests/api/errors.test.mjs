@@ -52,7 +52,7 @@ test("what does not exist", async () => {
 
 test("unknown versions", async () => {
     const text = '{"title":"Invalid version or not permitted","detail":"The specified version does not exist (or perhaps you don\'t have permission to use it?)","status":422}\n';
-    for (const version of ["0".repeat(64), "test/noop:latest", "test/nobody", "", "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccaa", "\u0001/"])
+    for (const version of ["0".repeat(64), "test/noop:latest", "test/nobody", "", "5c7d5dc6dd8bf75c1acaa8565735e7986bc5b66206b55cca93cb72c9bf15ccab", "\u0001/"])
         same(await server.call("POST", "/v1/predictions", { body: { version, input: {} } }), 422, text);
 });
 
@@ -87,6 +87,27 @@ test("a wrong input", async () => {
         assert.equal(answer.json.detail, detail);
         assert.deepEqual(Object.keys(answer.json), ["detail", "status", "title", "invalid_fields"]);
     }
+});
+
+test("a wrong webhook", async () => {
+    for (const webhook of ["", "nowhere", "ftp://example.com/x", "https://"]) {
+        const answer = await server.call("POST", "/v1/predictions", { body: { version: noop, webhook, input: { text: 5 } } });
+        assert.equal(answer.status, 422, webhook);
+        assert.deepEqual(Object.keys(answer.json), ["detail", "status", "title", "invalid_fields"]);
+        assert.equal(answer.json.invalid_fields.length, 1);
+        assert.equal(answer.json.invalid_fields[0].field, "webhook");
+        assert.equal(answer.json.detail, `- webhook: ${answer.json.invalid_fields[0].description}\n`);
+    }
+});
+
+test("a webhook for the end alone, in its old form", async () => {
+    const { json } = await server.call("POST", "/v1/predictions",
+        { body: { version: noop, webhook_completed: "https://example.invalid/x", input: {} } });
+    assert.equal(json.webhook, "https://example.invalid/x");
+    assert.deepEqual(json.webhook_events_filter, ["completed"]);
+    const none = await server.call("POST", "/v1/predictions", { body: { version: noop, webhook_completed: null, input: {} } });
+    assert.equal(none.status, 201);
+    assert.ok(!("webhook" in none.json));
 });
 
 test("the official client shows the answer", async () => {

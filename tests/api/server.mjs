@@ -1,5 +1,5 @@
 // A server for a test: mimeo with the test runner's models, a data folder of its own, on loopback.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -12,10 +12,10 @@ export const build = resolve(root, process.env.MIMEO_BUILD ?? "build");
 export const TOKEN = "r8_0123456789abcdefghijABCDEFGHIJ0123456";
 
 export class Server {
-    // options: args (more of `mimeo serve`), runner, manifests, allowPrivate
+    // options: args (more of `mimeo serve`), runner, manifests, allowPrivate, data (a folder that an earlier server kept)
     static async start(options = {}) {
         const server = new Server();
-        server.data = mkdtempSync(join(tmpdir(), "mimeo-api-"));
+        server.data = options.data ?? mkdtempSync(join(tmpdir(), "mimeo-api-"));
         const args = ["serve", "--listen", "127.0.0.1:0", "--data", server.data,
             "--runner", options.runner ?? join(build, "mimeo-test-runner"), "--log-level", "warn",
             "--cancel-grace", "500", "--drain-timeout", "1"];
@@ -60,12 +60,18 @@ export class Server {
         return { status: response.status, headers: response.headers, text, json };
     }
 
-    async stop() {
+    // `mimeo ...` on the server's data folder: its standard output.
+    command(...args) {
+        return execFileSync(join(build, "mimeo"), [...args, "--data", this.data], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+    }
+
+    // keep: the data folder, for a server that comes after.
+    async stop({ keep = false } = {}) {
         this.process.kill("SIGTERM");
         const late = setTimeout(() => this.process.kill("SIGKILL"), 15000);
         const code = await this.ended;
         clearTimeout(late);
-        rmSync(this.data, { recursive: true, force: true });
+        if (!keep) rmSync(this.data, { recursive: true, force: true });
         return code;
     }
 }

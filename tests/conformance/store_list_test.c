@@ -104,6 +104,127 @@ static void filters_are_inclusive_and_combine(void **state)
     assert_int_equal(page[0].created_us, 104);
 }
 
+/* Every fourth a training, every third of version "v2", every fifth of a deployment; one per
+ * microsecond, of two accounts in turn. */
+static void add_of_all_kinds(struct fixture *f, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct prediction p = support_prediction(NULL, 100 + i);
+        p.account = i % 2 ? "bob" : "alice";
+        p.is_training = i % 4 < 1;
+        p.version = i % 3 ? "v1" : "v2";
+        p.deployment = i % 5 ? NULL : "alice/fast";
+        assert_true(support_insert(f, &p));
+    }
+}
+
+static void trainings_and_predictions_have_pages_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction *page;
+    add_of_all_kinds(f, 60);
+    struct store_prediction_query query = { .account = "alice", .limit = 1000 };
+    static const int alices[] = { 15, 15, 30 }, everybodys[] = { 45, 15, 60 };
+    for (int kind = STORE_KIND_PREDICTIONS; kind <= STORE_KIND_BOTH; kind++) {
+        query.kind = (enum store_kind)kind;
+        query.account = "alice";
+        int count = list(f, query, &page);
+        assert_int_equal(count, alices[kind]);
+        for (int i = 0; i < count; i++) {
+            assert_string_equal(page[i].account, "alice");
+            assert_true(i == 0 || is_newer(&page[i - 1], &page[i]));
+            if (kind != STORE_KIND_BOTH)
+                assert_int_equal(page[i].is_training, kind == STORE_KIND_TRAININGS);
+        }
+        query.account = NULL;
+        assert_int_equal(list(f, query, &page), everybodys[kind]);
+    }
+    query.account = "bob"; /* has made none */
+    query.kind = STORE_KIND_TRAININGS;
+    assert_int_equal(list(f, query, &page), 0);
+    query.account = ""; /* nobody, not everybody */
+    assert_int_equal(list(f, query, &page), 0);
+}
+
+static void pages_of_trainings_go_both_ways(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction *page;
+    add_of_all_kinds(f, 40); /* ten trainings: at 100, 104, ... 136 */
+    struct store_prediction_query query = { .account = "alice",
+                                            .kind = STORE_KIND_TRAININGS,
+                                            .limit = 4 };
+    assert_int_equal(list(f, query, &page), 4);
+    assert_int_equal(page[0].created_us, 136);
+    query.before = position_of(&page[3]);
+    assert_int_equal(list(f, query, &page), 4);
+    assert_int_equal(page[0].created_us, 120);
+    query.after = position_of(&page[0]);
+    query.before = (struct store_position){ 0 };
+    query.account = NULL;
+    assert_int_equal(list(f, query, &page), 4);
+    assert_int_equal(page[3].created_us, 124);
+    assert_int_equal(page[0].created_us, 136);
+}
+
+static void pages_can_be_of_one_version_or_deployment(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction *page;
+    add_of_all_kinds(f, 60);
+    struct store_prediction_query query = { .version = "v2",
+                                            .kind = STORE_KIND_BOTH,
+                                            .limit = 1000 };
+    assert_int_equal(list(f, query, &page), 20);
+    query.account = "alice";
+    assert_int_equal(list(f, query, &page), 10);
+    assert_string_equal(page[0].version, "v2");
+    query.kind = STORE_KIND_TRAININGS;
+    assert_int_equal(list(f, query, &page), 5);
+    query.version = "v3";
+    assert_int_equal(list(f, query, &page), 0);
+    query = (struct store_prediction_query){ .deployment = "alice/fast",
+                                             .account = "bob",
+                                             .limit = 1000 };
+    assert_int_equal(list(f, query, &page), 6);
+    assert_string_equal(page[0].deployment, "alice/fast");
+    query.limit = 2;
+    assert_int_equal(list(f, query, &page), 2);
+    query.deployment = "alice/slow";
+    assert_int_equal(list(f, query, &page), 0);
+}
+
+static void predictions_of_an_account_are_counted_since_a_time(void **state)
+{
+    struct fixture *f = *state;
+    int64_t count = -1;
+    add_of_all_kinds(f, 60);
+    assert_true(store_prediction_count(f->store, "alice", 0, &count, &f->err));
+    assert_int_equal(count, 30);
+    assert_true(store_prediction_count(f->store, "alice", 150, &count, &f->err));
+    assert_int_equal(count, 5); /* inclusive; trainings too */
+    assert_true(store_prediction_count(f->store, "eve", 0, &count, &f->err));
+    assert_int_equal(count, 0);
+}
+
+static void only_finished_predictions_can_be_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction p = support_prediction(NULL, 1), *page;
+    assert_true(support_insert(f, &p));
+    struct store_write delete = { .kind = STORE_PREDICTION_DELETE, .id = p.id };
+    struct store_write write = support_write(f, delete);
+    assert_false(write.applied);
+    assert_int_equal(write.status, PREDICTION_STARTING);
+    support_move(f, p.id, STARTING, PREDICTION_FAILED);
+    assert_true(support_write(f, delete).applied);
+    assert_int_equal(list(f, (struct store_prediction_query){ .limit = 9 }, &page), 0);
+    write = support_write(f, delete);
+    assert_false(write.applied);
+    assert_int_equal(write.status, PREDICTION_STATUS_COUNT);
+    assert_true(support_insert(f, &p)); /* the id is free */
+}
+
 struct seen {
     int count, stop_after;
     int64_t times[16];
@@ -113,6 +234,10 @@ static bool see(void *context, const struct prediction *prediction)
 {
     struct seen *seen = context;
     assert_string_equal(prediction->version, "v1");
+    assert_string_equal(prediction->account, "alice");
+    assert_int_equal(prediction->deadline_us, prediction->created_us + 1000);
+    assert_int_equal(prediction->is_training, prediction->created_us == 50);
+    assert_int_equal(prediction->deployment != NULL, prediction->created_us == 50);
     seen->times[seen->count++] = prediction->created_us;
     return seen->count != seen->stop_after;
 }
@@ -124,6 +249,9 @@ static void unfinished_predictions_come_oldest_first(void **state)
     struct prediction p[ARRAY_LEN(times)];
     for (size_t i = 0; i < ARRAY_LEN(times); i++) {
         p[i] = support_prediction(NULL, times[i]);
+        p[i].is_training = i == 0;
+        p[i].deployment = i == 0 ? "alice/fast" : NULL;
+        p[i].deadline_us = times[i] + 1000;
         assert_true(support_insert(f, &p[i]));
     }
     support_move(f, p[2].id, STARTING, PREDICTION_PROCESSING);
@@ -146,6 +274,7 @@ static void data_is_removed_from_finished_predictions_only(void **state)
     for (int i = 0; i < 4; i++) {
         p[i] = support_prediction(NULL, 1 + i);
         p[i].source = i == 3 ? "web" : "api";
+        p[i].is_training = i == 2;
         p[i].output = S("[\"blob:k/n\"]");
         p[i].logs = S("logs");
         p[i].metrics = S("{}");
@@ -185,6 +314,11 @@ static int run(void)
     const struct CMUnitTest tests[] = {
         CASE(pages_go_both_ways_also_through_equal_times),
         CASE(filters_are_inclusive_and_combine),
+        CASE(trainings_and_predictions_have_pages_of_their_own),
+        CASE(pages_of_trainings_go_both_ways),
+        CASE(pages_can_be_of_one_version_or_deployment),
+        CASE(predictions_of_an_account_are_counted_since_a_time),
+        CASE(only_finished_predictions_can_be_deleted),
         CASE(unfinished_predictions_come_oldest_first),
         CASE(data_is_removed_from_finished_predictions_only),
     };

@@ -3,6 +3,7 @@
 #ifndef MIMEO_TESTS_STORE_SUPPORT_H
 #define MIMEO_TESTS_STORE_SUPPORT_H
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,6 +129,59 @@ static inline struct prediction support_get(struct fixture *fixture, const char 
     if (!store_prediction_get(fixture->store, NULL, id, &fixture->arena, &p, &fixture->err))
         fail_msg("%s: %s", id, fixture->err.detail);
     return p;
+}
+
+/* A write that must be committed. Returns it, with its results. */
+static inline struct store_write support_write(struct fixture *fixture, struct store_write write)
+{
+    if (!store_write_wait(fixture->store, &write, &fixture->err))
+        fail_msg("%s%s", fixture->err.detail, fixture->err.cause);
+    return write;
+}
+
+/* Several writes in one batch: they are submitted while the writer is in a done(). */
+struct support_batch {
+    struct store *store;
+    struct store_write *writes;
+    int count, left;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+};
+
+static inline void support_batch_done(struct store_write *write)
+{
+    struct support_batch *batch = write->context;
+    pthread_mutex_lock(&batch->lock);
+    if (--batch->left == 0)
+        pthread_cond_signal(&batch->wake);
+    pthread_mutex_unlock(&batch->lock);
+}
+
+static inline void support_batch_begin(struct store_write *write)
+{
+    struct support_batch *batch = write->context;
+    for (int i = 0; i < batch->count; i++) {
+        batch->writes[i].done = support_batch_done;
+        batch->writes[i].context = batch;
+        store_submit(batch->store, &batch->writes[i]);
+    }
+}
+
+static inline void support_batch_wait(struct fixture *fixture, struct store_write *writes,
+                                      int count)
+{
+    struct support_batch batch = {
+        fixture->store, writes, count, count, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER
+    };
+    struct store_write first = { .kind = STORE_SETTING_PUT,
+                                 .setting = { .name = "first", .value = S("1") },
+                                 .done = support_batch_begin,
+                                 .context = &batch };
+    store_submit(fixture->store, &first);
+    pthread_mutex_lock(&batch.lock);
+    while (batch.left > 0)
+        pthread_cond_wait(&batch.wake, &batch.lock);
+    pthread_mutex_unlock(&batch.lock);
 }
 
 static inline void support_assert_str(struct str actual, const char *expected)

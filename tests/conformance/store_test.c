@@ -26,6 +26,10 @@ static void an_inserted_prediction_comes_back_whole(void **state)
     p.attempts = 2;
     p.cancel_requested = true;
     p.data_removed = true;
+    p.token = "0123456789abcdef";
+    p.base_url = "https://mimeo.example";
+    p.is_training = true;
+    p.destination = "alice/portraits";
     assert_true(support_insert(f, &p));
     for (int reopened = 0; reopened < 2; reopened++) {
         struct prediction q = support_get(f, p.id);
@@ -49,6 +53,10 @@ static void an_inserted_prediction_comes_back_whole(void **state)
         assert_string_equal(q.deployment, "alice/fast");
         assert_int_equal(q.attempts, 2);
         assert_true(q.cancel_requested && q.data_removed);
+        assert_string_equal(q.token, "0123456789abcdef");
+        assert_string_equal(q.base_url, "https://mimeo.example");
+        assert_true(q.is_training);
+        assert_string_equal(q.destination, "alice/portraits");
         support_reopen(f);
     }
 }
@@ -61,6 +69,10 @@ static void absent_fields_come_back_absent(void **state)
     assert_null(q.error);
     assert_null(q.webhook);
     assert_null(q.deployment);
+    assert_null(q.token);
+    assert_null(q.base_url);
+    assert_null(q.destination);
+    assert_false(q.is_training);
     assert_int_equal(q.output.len + q.logs.len + q.metrics.len + q.webhook_events_filter.len, 0);
     assert_int_equal(q.started_us + q.completed_us + q.deadline_us, 0);
 }

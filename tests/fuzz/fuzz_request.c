@@ -1,6 +1,7 @@
 /* fuzz: server
  * Bodies of create requests: through the envelope, the check of the input against a schema with
- * every keyword, and the text of the 422 answer, which must be JSON. */
+ * every keyword, and the text of the 422 answer, which must be JSON. The same bytes are read as the
+ * headers of a create. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -41,6 +42,17 @@ static void check_answer(const struct validation_error *errors)
     buf_done(&text);
 }
 
+static void check_headers(struct str header)
+{
+    int64_t after_us = 0;
+
+    if (envelope_cancel_after_us(header, &after_us) &&
+        (after_us < 5000000 || after_us > INT64_C(86400000000)))
+        abort();
+    if (envelope_key_is_valid(header) && (header.len == 0 || header.len > 255))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str body = { (const char *)data, size };
@@ -51,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     struct err err = { 0 };
 
+    check_headers(body);
     if (!envelope_new(&envelope, NULL) || !json_parse(str_from(schema_text), &schema, NULL))
         abort();
     arena_init(&arena, 8u << 20);

@@ -6,11 +6,15 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/auth.h"
+#include "api/file_keep.h"
 #include "api/page.h"
 #include "api/problem.h"
 #include "api/render.h"
 #include "api/reply.h"
 #include "api/resource.h"
+#include "api/stream_link.h"
+#include "api/streams.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/base64.h"
@@ -80,19 +84,6 @@ static bool read_metadata(const struct multipart_part *part, struct arena *arena
     return copy || err_set(err, ERR_NO_MEMORY, "not enough memory for a file's metadata");
 }
 
-static void hash_content(struct str content, struct store_file *file)
-{
-    unsigned char sha256[HASH_SHA256_BYTES] = { 0 }, md5[HASH_MD5_BYTES] = { 0 };
-    struct hash_stream *stream = hash_stream_new();
-
-    if (stream) {
-        hash_stream_update(stream, content);
-        hash_stream_finish(stream, sha256, md5);
-    }
-    hash_hex(sha256, sizeof(sha256), file->sha256);
-    hash_hex(md5, sizeof(md5), file->md5);
-}
-
 /* The record of a form, but for its blob. */
 static bool read_form(struct http_call *call, struct store_file *file, struct str *ret_content,
                       struct err *err)
@@ -140,32 +131,6 @@ static void reply_file(struct http_call *call, int status, const struct store_fi
     reply_json(call, status, &body);
 }
 
-/* Bytes first, then the record; a crash in between leaves a blob in doubt, which the next start
- * removes. */
-static bool keep_file(struct http_call *call, struct store_file *file, struct str content,
-                      struct err *err)
-{
-    struct store_write write = { .kind = STORE_FILE_INSERT };
-    struct api *api = api_of(call);
-    char ref[BLOB_REF_MAX];
-
-    id_file(file->id);
-    file->account = http_account(call);
-    file->created_us = clock_now_us();
-    file->expires_us = file->created_us + (int64_t)LIMIT_FILE_LIFETIME_S * 1000000;
-    hash_content(content, file);
-    if (!blob_put_bytes(api->blobs, content, file->name, file->id, ref, err))
-        return false;
-    file->blob = ref;
-    write.file = file;
-    if (!store_write_wait(api->store, &write, err)) {
-        blob_remove(api->blobs, file->id, str_from(ref), NULL);
-        return false;
-    }
-    blob_confirm(api->blobs, file->id, str_from(ref));
-    return true;
-}
-
 static void upload(struct http_call *call)
 {
     struct store_file file = { 0 };
@@ -181,7 +146,7 @@ static void upload(struct http_call *call)
             problem_reply(call, &err);
         return;
     }
-    if (keep_file(call, &file, content, &err))
+    if (file_keep(api_of(call), http_account(call), content, &file, &err))
         reply_file(call, 201, &file);
     else
         problem_reply(call, &err);
@@ -210,11 +175,17 @@ static bool find_file(struct http_call *call, const char *account, struct store_
     return true;
 }
 
+/* A file model's stream has its URL here, too, for clients know it by that path; it needs no token.
+ */
 static void get(struct http_call *call)
 {
+    struct str id = str_from(http_param(call, "id"));
+    const char *account = NULL;
     struct store_file file;
 
-    if (find_file(call, http_account(call), &file))
+    if (stream_link_is_files_token(id))
+        streams_follow(call, id);
+    else if (auth_check(call, &account) && find_file(call, account, &file))
         reply_file(call, 200, &file);
 }
 
@@ -330,7 +301,7 @@ static void list(struct http_call *call)
 static const struct http_route routes[] = {
     { "POST", "/v1/files", upload, HTTP_BODY_FILE, FILES_FORM_BYTES },
     { "GET", "/v1/files", list, 0, 0 },
-    { "GET", "/v1/files/{id}", get, 0, 0 },
+    { "GET", "/v1/files/{id}", get, HTTP_PUBLIC, 0 },
     { "DELETE", "/v1/files/{id}", delete, 0, 0 },
     { "GET", "/v1/files/{id}/download", download, HTTP_PUBLIC, 0 },
     { NULL, NULL, NULL, 0, 0 },

@@ -99,13 +99,23 @@ static bool licences_accepted(const struct option_values *values)
     return false;
 }
 
+/* `weights: none`, as tiny models have it. */
+static bool needs_no_weights(const struct registry_model *model)
+{
+    const char *weights = json_get_string(model->manifest, "weights");
+
+    return weights != NULL && strcmp(weights, "none") == 0;
+}
+
 /* ---- The pull -------------------------------------------------------------------------------- */
 
 static int model_pull(const struct registry_model *model, const char *weights_folder,
                       const struct option_values *values)
 {
+    struct pull_variant variants[PULL_VARIANTS_MAX];
     struct terminal_bar bar;
     char path[PULL_PATH_MAX];
+    int count = 0;
     struct err err = { 0 };
     const char *endpoint = getenv("HF_ENDPOINT"), *token = getenv("HF_TOKEN");
     struct pull_options options = {
@@ -120,6 +130,12 @@ static int model_pull(const struct registry_model *model, const char *weights_fo
         .context = &bar,
     };
 
+    if (needs_no_weights(model)) {
+        printf("%s needs no weights: there is nothing to fetch\n", model->full_name);
+        return CLI_OK;
+    }
+    if (!pull_plan(model->manifest, variants, &count, &err))
+        return cli_fail("%s: %s", model->full_name, err.detail);
     terminal_bar_init(&bar, stderr);
     if (pull_find_installed(&options, path)) {
         printf("%s\n", path);
@@ -137,6 +153,18 @@ static int model_pull(const struct registry_model *model, const char *weights_fo
     return CLI_OK;
 }
 
+static void names_print(const struct registry *registry)
+{
+    const struct registry_model **models;
+    int count;
+
+    if (!registry_list(registry, &models, &count, NULL))
+        return;
+    for (int i = 0; i < count; i++)
+        fprintf(stderr, "  %s\n", models[i]->full_name);
+    free(models);
+}
+
 static int named_model_pull(const struct registry *registry, const char *full_name,
                             const char *weights_folder, const struct option_values *values)
 {
@@ -148,8 +176,7 @@ static int named_model_pull(const struct registry *registry, const char *full_na
     if (model != NULL)
         return model_pull(model, weights_folder, values);
     cli_fail("there is no model '%.80s'; these have manifests:", full_name);
-    for (int i = 0; i < registry_model_count(registry); i++)
-        fprintf(stderr, "  %s\n", registry_model_at(registry, i)->full_name);
+    names_print(registry);
     return CLI_FAILED;
 }
 

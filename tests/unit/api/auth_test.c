@@ -48,16 +48,17 @@ static void a_revoked_token_ends_within_a_second(void **state)
     hash_sha256(S("r8_abc"), token.hash);
     assert_true(auth_new(store, &auth, NULL));
     arena_init(&arena, 1 << 16);
-    assert_null(auth_account(auth, S("r8_abc"), &arena));
+    assert_null(auth_find(auth, S("r8_abc"), &arena));
     assert_true(store_write_wait(store, &insert, NULL));
-    assert_string_equal(auth_account(auth, S("r8_abc"), &arena), "acme"); /* from the store */
+    assert_string_equal(auth_find(auth, S("r8_abc"), &arena)->account, "acme"); /* from the store */
     usleep(1100000);
-    assert_string_equal(auth_account(auth, S("r8_abc"), &arena), "acme");
-    assert_string_equal(auth_account(auth, S("r8_abc"), &arena), "acme"); /* from the cache */
-    assert_null(auth_account(auth, S("r8_abd"), &arena));
+    assert_string_equal(auth_find(auth, S("r8_abc"), &arena)->account, "acme");
+    assert_string_equal(auth_find(auth, S("r8_abc"), &arena)->account, "acme"); /* from the cache */
+    assert_string_equal(auth_find(auth, S("r8_abc"), &arena)->token, token.id);
+    assert_null(auth_find(auth, S("r8_abd"), &arena));
     assert_true(store_write_wait(store, &revoke, NULL));
     usleep(1100000);
-    assert_null(auth_account(auth, S("r8_abc"), &arena));
+    assert_null(auth_find(auth, S("r8_abc"), &arena));
     arena_done(&arena);
     auth_free(auth);
     store_close(store);

@@ -142,9 +142,53 @@ static void prefer_is_understood_or_ignored(void **state)
     arena_done(&arena);
 }
 
+static void cancel_after_is_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds; /* 0: refused */
+    } rows[] = {
+        { "30", 30 },      { "30s", 30 },    { "5m", 300 },
+        { "2h", 7200 },    { "1m30s", 90 },  { "1h30m45s", 5445 },
+        { "2h30m", 9000 }, { "1h5s", 3605 }, { " 90s ", 90 },
+        { "5", 5 },        { "24h", 86400 }, { "86400", 86400 },
+        { "4", 0 },        { "4s", 0 },      { "86401", 0 },
+        { "24h1s", 0 },    { "", 0 },        { "soon", 0 },
+        { "-5", 0 },       { "5.5", 0 },     { "30s5m", 0 },
+        { "5m5m", 0 },     { "1h30", 0 },    { "s", 0 },
+        { "1d", 0 },       { "10 s", 0 },    { "99999999999999999999", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int64_t after_us = 0;
+
+        assert_int_equal(envelope_cancel_after_us(str_from(rows[i].text), &after_us),
+                         rows[i].seconds > 0);
+        assert_int_equal(after_us, rows[i].seconds * 1000000);
+    }
+}
+
+static void idempotency_keys_are_printable(void **state)
+{
+    char text[257];
+
+    (void)state;
+    memset(text, 'k', 256);
+    text[256] = 0;
+    assert_false(envelope_key_is_valid(str_from(text)));
+    assert_true(envelope_key_is_valid((struct str){ text, 255 }));
+    assert_true(envelope_key_is_valid(S("a b-~!")));
+    assert_false(envelope_key_is_valid(S("")));
+    assert_false(envelope_key_is_valid(S("a\tb")));
+    assert_false(envelope_key_is_valid(S("\xc3\xa9")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cancel_after_is_read),
+        cmocka_unit_test(idempotency_keys_are_printable),
         cmocka_unit_test(good_bodies_pass),
         cmocka_unit_test(errors_have_the_captured_bytes),
         cmocka_unit_test(no_json_is_an_error_of_its_own),

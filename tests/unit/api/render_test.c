@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "blob/blob.h"
 #include "domain/prediction.h"
+#include "registry/registry.h"
 
 struct fixture {
     char folder[64];
@@ -67,18 +68,27 @@ static struct prediction example(void)
     return prediction;
 }
 
-static const char *render(struct fixture *fixture, const struct prediction *prediction,
-                          bool inline_files, bool as_starting)
+static const char *render_with(struct fixture *fixture, const struct render_options *options,
+                               const struct prediction *prediction)
 {
-    struct render_options options = { &fixture->api, "http://h/replicate", inline_files,
-                                      as_starting };
     json_t *json = NULL;
 
     buf_clear(&fixture->out);
-    render_prediction(&options, prediction, &fixture->out);
+    render_prediction(options, prediction, &fixture->out);
     assert_true(json_parse(buf_str(&fixture->out), &json, NULL));
     json_decref(json);
     return fixture->out.ptr;
+}
+
+static const char *render(struct fixture *fixture, const struct prediction *prediction,
+                          bool inline_files, bool as_starting)
+{
+    struct render_options options = { .api = &fixture->api,
+                                      .base_url = "http://h/replicate",
+                                      .inline_files = inline_files,
+                                      .as_starting = as_starting };
+
+    return render_with(fixture, &options, prediction);
 }
 
 static void a_new_prediction_has_the_public_shape(void **state)
@@ -121,7 +131,10 @@ static void removed_data_is_not_shown(void **state)
 
     prediction.output = S("\"secret\"");
     prediction.data_removed = true;
+    prediction.logs = S("secret");
     text = render(*state, &prediction, false, false);
+    assert_null(strstr(text, "secret"));
+    assert_non_null(strstr(text, "\"logs\":\"\""));
     assert_non_null(strstr(text, "\"input\":{},"));
     assert_non_null(strstr(text, "\"output\":null,\"data_removed\":true"));
 }
@@ -191,6 +204,48 @@ static void text_that_only_looks_like_a_file_stays(void **state)
                "\"output\":[\"say \\\"blob:x\",\"blob:../../etc/passwd\",\"blob:\",\"blob:a\"]"));
 }
 
+static void secrets_are_not_shown(void **state)
+{
+    struct fixture *fixture = *state;
+    struct registry_version version = { .id = "v", .has_secrets = true };
+    struct render_options options = { .api = &fixture->api, .base_url = "", .version = &version };
+    struct prediction prediction = example();
+    json_t *schema = NULL;
+
+    assert_true(json_parse(S("{\"properties\":{\"a\":{\"type\":\"integer\"},"
+                             "\"key\":{\"type\":\"string\",\"x-cog-secret\":true},"
+                             "\"pass\":{\"format\":\"password\"},"
+                             "\"unused\":{\"format\":\"password\"}}}"),
+                           &schema, NULL));
+    version.input_schema = schema;
+    prediction.input = S("{\"a\":1.0,\"key\":\"hunter2\",\"pass\":\"hunter3\"}");
+    assert_non_null(
+        strstr(render_with(fixture, &options, &prediction),
+               "\"input\":{\"a\":1.0,\"key\":\"**********\",\"pass\":\"**********\"},"));
+    json_decref(schema);
+}
+
+static void only_models_that_stream_have_a_stream(void **state)
+{
+    struct fixture *fixture = *state;
+    struct registry_version version = { .id = "v", .streams = true };
+    struct render_options options = { .api = &fixture->api, .base_url = "", .version = &version };
+    struct prediction prediction = example();
+
+    assert_non_null(strstr(render_with(fixture, &options, &prediction), "mdg\",\"stream\":\"/v1/"));
+    version.streams = false;
+    assert_null(strstr(render_with(fixture, &options, &prediction), "stream"));
+    version.streams = true;
+    prediction.is_training = true;
+    prediction.destination = "acme/other";
+    assert_null(strstr(render_with(fixture, &options, &prediction), "stream"));
+    assert_null(strstr(fixture->out.ptr, "acme/other"));
+    assert_non_null(
+        strstr(fixture->out.ptr,
+               "\"urls\":{\"cancel\":\"/v1/trainings/qpt5jq1fssrmc0cmd5hvy31mdg/cancel\","
+               "\"get\":\"/v1/trainings/qpt5jq1fssrmc0cmd5hvy31mdg\","));
+}
+
 static void cursors_read_back(void **state)
 {
     struct page_cursor cursor = { .newer = true, .position = { 1736934895566000, "abc" } };
@@ -219,6 +274,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_become_links_or_data, set_up, tear_down),
         cmocka_unit_test_setup_teardown(links_end_when_their_lifetime_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(text_that_only_looks_like_a_file_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(secrets_are_not_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_models_that_stream_have_a_stream, set_up, tear_down),
         cmocka_unit_test(cursors_read_back),
     };
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -230,6 +231,47 @@ static void errors_are_bounded(void **state)
     json_decref(array);
 }
 
+static void patterns_are_searched_for_in_the_text(void **state)
+{
+    static const char no[] = "pattern|input.x|Does not match pattern '^[a-z]+$'\n";
+
+    (void)state;
+    check_input("{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"}", "\"abc\"", "");
+    check_input("{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"}", "\"aBc\"", no);
+    check_input("{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"}", "\"abc\\n\"", no);
+    check_input("{\"pattern\":\"b\"}", "\"abc\"", "");
+    check_input("{\"pattern\":\"b\"}", "5", "");
+    check_input("{\"pattern\":\"^.$\"}", "\"\u20ac\"", "");
+    check_input("{\"pattern\":\"(\"}", "\"abc\"", ""); /* a broken one is nobody's fault */
+    check_input("{\"type\":\"string\",\"minLength\":9,\"pattern\":\"^a\"}", "\"b\"",
+                "string_gte|input.x|String length must be greater than or equal to 9\n"
+                "pattern|input.x|Does not match pattern '^a'\n");
+}
+
+static void a_pattern_that_explodes_costs_little(void **state)
+{
+    struct timespec before, after;
+
+    (void)state;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    check_input(
+        "{\"pattern\":\"^(a|aa|a+)+(a|aa)*$\"}",
+        "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"", "");
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < 5); /* 50 ms, and a slow machine */
+}
+
+static void secrets_are_strings(void **state)
+{
+    static const char secret[] =
+        "{\"type\":\"string\",\"format\":\"password\",\"writeOnly\":true,\"x-cog-secret\":true}";
+
+    (void)state;
+    check_input(secret, "\"hf_abc\"", "");
+    check_input(secret, "1",
+                "invalid_type|input.x|Invalid type. Expected: string, given: integer\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +287,9 @@ int main(void)
         cmocka_unit_test(uris),
         cmocka_unit_test(combinators),
         cmocka_unit_test(errors_are_bounded),
+        cmocka_unit_test(patterns_are_searched_for_in_the_text),
+        cmocka_unit_test(a_pattern_that_explodes_costs_little),
+        cmocka_unit_test(secrets_are_strings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

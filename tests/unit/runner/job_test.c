@@ -163,12 +163,46 @@ static void a_model_is_described_as_cog_would(void **state)
         "\"enum\":[\"png\",\"webp\"]},"
         "\"note\":{\"type\":\"string\",\"title\":\"Note\",\"x-order\":5}}},"
         "\"output\":{\"type\":\"string\",\"title\":\"Output\",\"format\":\"uri\"},"
-        "\"streams\":false}]}",
+        "\"streams\":false,\"trainable\":false}]}",
         0, NULL);
     assert_non_null(expected);
     assert_true(json_equal(description, expected));
     json_decref(description);
     json_decref(expected);
+}
+
+static const struct model_input training_inputs[] = {
+    { .name = "steps", .type = INPUT_INTEGER, .has_default = true, .default_number = 7 },
+    { 0 },
+};
+
+static bool train(void *state, struct job *job, struct err *err)
+{
+    (void)state, (void)job, (void)err;
+    return true;
+}
+
+static void a_training_has_inputs_of_its_own(void **state)
+{
+    (void)state;
+    struct model trainable = model;
+    const struct model *const models[] = { &trainable, NULL };
+    json_t *input = json_object();
+    trainable.training_inputs = training_inputs;
+    trainable.train = train;
+    struct job *job = job_new(&trainable, true, "x", input, input, "/tmp");
+    assert_non_null(job);
+    assert_true(job_trains(job));
+    assert_int_equal(job_integer(job, "steps"), 7);
+    job_free(job);
+    json_decref(input);
+    json_t *description = describe_models(models);
+    const json_t *described = json_array_get(json_object_get(description, "models"), 0);
+    assert_true(json_is_true(json_object_get(described, "trainable")));
+    const json_t *steps = json_object_get(
+        json_object_get(json_object_get(described, "training_input"), "properties"), "steps");
+    assert_int_equal(json_integer_value(json_object_get(steps, "default")), 7);
+    json_decref(description);
 }
 
 int main(void)
@@ -180,6 +214,7 @@ int main(void)
         cmocka_unit_test(progress_lines_are_tqdms),
         cmocka_unit_test(logs_are_lines_and_progress_is_not_a_flood),
         cmocka_unit_test(a_model_is_described_as_cog_would),
+        cmocka_unit_test(a_training_has_inputs_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,15 @@ static void messages_are_read_back(void **state)
     wire_message_done(&in);
 
     json_t *input = json_pack("{s:i}", "n", 1), *files = json_pack("{s:s}", "image", "/tmp/x");
+    for (int train = 0; train < 2; train++) {
+        out = (struct wire_message){ .type = WIRE_JOB,
+                                     .id = "x",
+                                     .job = { input, files, "/srv/x", train } };
+        round_trip(&out, &in);
+        assert_int_equal(in.job.train, train);
+        assert_string_equal(in.job.folder, "/srv/x");
+        wire_message_done(&in);
+    }
     out = (struct wire_message){ .type = WIRE_JOB, .id = "x", .job = { input, files, "/srv/x" } };
     round_trip(&out, &in);
     assert_true(json_equal(in.job.input, input) && json_equal(in.job.files, files));
@@ -172,6 +181,9 @@ static void wrong_fields_are_refused(void **state)
     assert_refused(WIRE_OUTPUT_FILE, "{\"id\":\"x\",\"name\":\"../a\",\"content_type\":\"\"}");
     assert_refused(WIRE_OUTPUT_FILE, "{\"id\":\"x\",\"name\":\".a\",\"content_type\":\"\"}");
     assert_refused(WIRE_OUTPUT_FILE, "{\"id\":\"x\",\"name\":\"a\\u0000b\",\"content_type\":\"\"}");
+    assert_refused(WIRE_JOB,
+                   "{\"id\":\"x\",\"input\":{},\"files\":{},\"folder\":\"/a\",\"train\":\"no\"}");
+    assert_refused(WIRE_FAILED_TO_LOAD, "{\"error\":\"no\",\"final\":1}");
     assert_refused(WIRE_METRIC, "{\"id\":\"x\",\"name\":\"a\",\"value\":\"1\"}");
     assert_refused(WIRE_DONE, "{\"id\":\"x\",\"status\":\"failed\",\"predict_seconds\":1}");
     assert_refused(WIRE_DONE, "{\"id\":\"x\",\"status\":\"done\",\"predict_seconds\":1}");

@@ -1,0 +1,219 @@
+/* What predictions and trainings share: reading one, canceling it, and lists of them. */
+#include "api/records.h"
+
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/api_private.h"
+#include "api/page.h"
+#include "api/problem.h"
+#include "api/render.h"
+#include "api/reply.h"
+#include "api/waits.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "domain/limits.h"
+#include "predict/predict.h"
+
+#define RECORD_BYTES (256u << 20)   /* one record, or a page of them, in memory */
+#define RECORDS_CANCEL_WAIT_MS 5000 /* a cancel's answer waits that long for the end */
+#define RECORDS_WEB_DAYS 14         /* how far back the list filtered by source=web goes */
+
+/* ---- One --------------------------------------------------------------------------------------
+ */
+
+/* The id in the path, when it can be one; NULL: answered. */
+static const char *read_id(struct http_call *call)
+{
+    const char *id = http_param(call, "id");
+
+    if (id_is_prediction(str_from(id)))
+        return id;
+    problem_reply_not_found(call);
+    return NULL;
+}
+
+/* The record, when it is the caller's and of that kind; false: answered. */
+static bool read_record(struct http_call *call, enum store_kind kind, struct arena *arena,
+                        struct prediction *ret_record)
+{
+    const char *id = read_id(call);
+    struct err err;
+
+    if (!id)
+        return false;
+    if (!predict_get(api_of(call)->predict, http_account(call), id, arena, ret_record, &err)) {
+        problem_reply(call, &err);
+        return false;
+    }
+    if (kind == STORE_KIND_BOTH || (kind == STORE_KIND_TRAININGS) == ret_record->is_training)
+        return true;
+    problem_reply_not_found(call);
+    return false;
+}
+
+void records_get(struct http_call *call, enum store_kind kind)
+{
+    struct prediction record;
+    struct arena arena;
+
+    arena_init(&arena, RECORD_BYTES);
+    if (read_record(call, kind, &arena, &record))
+        answer_prediction(call, 200, &record);
+    arena_done(&arena);
+}
+
+/* A model needs a moment to stop; clients expect the answer to say canceled. */
+void records_cancel(struct http_call *call, enum store_kind kind)
+{
+    struct api *api = api_of(call);
+    const char *id = read_id(call);
+    struct prediction record;
+    struct arena arena;
+    struct err err;
+
+    if (!id)
+        return;
+    arena_init(&arena, RECORD_BYTES);
+    if (kind != STORE_KIND_BOTH && !read_record(call, kind, &arena, &record)) {
+        arena_done(&arena);
+        return;
+    }
+    if (!predict_cancel(api->predict, http_account(call), id, &arena, &record, &err))
+        problem_reply(call, &err);
+    else if (prediction_status_is_terminal(record.status) ||
+             !waits_add(api->waits, api->predict, call, record.id, WAITS_CANCEL,
+                        RECORDS_CANCEL_WAIT_MS))
+        answer_prediction(call, 200, &record);
+    arena_done(&arena);
+}
+
+/* ---- List -------------------------------------------------------------------------------------
+ */
+
+static const char *const list_filters[] = { "created_after", "created_before", "source", NULL };
+
+/* A time of the query; false: answered. '+' in an offset often arrives as a space. */
+static bool read_time(struct http_call *call, const char *name, int64_t *ret_us)
+{
+    const char *text = http_query(call, name);
+    char copy[64], *space;
+
+    if (!text || !*text)
+        return true;
+    if (str_copy(str_from(text), copy, sizeof(copy))) {
+        space = strrchr(copy, ' ');
+        if (space)
+            *space = '+';
+        if (clock_parse(str_from(copy), ret_us))
+            return true;
+    }
+    problem_reply_detail(call, 400, "Bad request",
+                         arena_printf(http_arena(call), "%s must be an ISO 8601 date-time", name));
+    return false;
+}
+
+/* What the request asks for; false: answered. */
+static bool read_query(struct http_call *call, struct page_cursor *cursor,
+                       struct store_prediction_query *query)
+{
+    const char *source = http_query(call, "source");
+    int64_t oldest_us = clock_now_us() - (int64_t)RECORDS_WEB_DAYS * 86400 * 1000000;
+
+    if (!page_cursor_read(call, cursor) ||
+        !read_time(call, "created_after", &query->created_after_us) ||
+        !read_time(call, "created_before", &query->created_before_us))
+        return false;
+    query->account = http_account(call);
+    if (cursor->newer)
+        query->after = cursor->position;
+    else
+        query->before = cursor->position;
+    if (!source || !*source)
+        return true;
+    if (strcmp(source, "web") != 0) {
+        problem_reply_detail(call, 400, "Bad request", "source must be \"web\"");
+        return false;
+    }
+    query->source = "web";
+    if (query->created_after_us < oldest_us)
+        query->created_after_us = oldest_us;
+    return true;
+}
+
+/* A page as large as memory allows: records with pictures in their inputs can be huge. One more
+ * than shown is read, to know whether there are others. */
+static bool read_page(struct store *store, struct store_prediction_query *query,
+                      struct arena *arena, struct prediction **ret_predictions, int *ret_count,
+                      struct err *err)
+{
+    for (int shown = LIMIT_PAGE_PREDICTIONS;; shown /= 5) {
+        query->limit = shown + 1;
+        if (store_prediction_list(store, query, arena, ret_predictions, ret_count, err))
+            return true;
+        if (shown < 5 || (err->kind != ERR_NO_MEMORY && err->kind != ERR_TOO_LARGE))
+            return false;
+        arena_done(arena);
+        arena_init(arena, RECORD_BYTES);
+    }
+}
+
+static struct page_cursor cursor_at(const struct prediction *prediction, bool newer)
+{
+    struct page_cursor cursor = { .newer = newer };
+
+    cursor.position.created_us = prediction->created_us;
+    str_copy(str_from(prediction->id), cursor.position.id, sizeof(cursor.position.id));
+    return cursor;
+}
+
+static void reply_page(struct http_call *call, const struct page_cursor *cursor,
+                       const struct prediction *predictions, int count,
+                       const struct store_prediction_query *query)
+{
+    struct render_options options = { .api = api_of(call), .base_url = http_base_url(call) };
+    bool more = count == query->limit; /* one more than is shown, on the far side */
+    bool has_next = cursor->newer || more;
+    bool has_previous = cursor->newer ? more : cursor->position.created_us != 0;
+    struct page_cursor next, previous;
+    struct buf body;
+
+    if (more && cursor->newer)
+        predictions++;
+    if (more)
+        count--;
+    if (count > 0) {
+        next = cursor_at(&predictions[count - 1], false);
+        previous = cursor_at(&predictions[0], true);
+    }
+    buf_init(&body, RENDER_BYTES_MAX);
+    page_open(call, query->kind == STORE_KIND_TRAININGS ? "/v1/trainings" : "/v1/predictions",
+              list_filters, has_next && count > 0 ? &next : NULL,
+              has_previous && count > 0 ? &previous : NULL, &body);
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            buf_append_char(&body, ',');
+        render_prediction(&options, &predictions[i], &body);
+    }
+    page_close(&body);
+    reply_json(call, 200, &body);
+}
+
+void records_list(struct http_call *call, enum store_kind kind)
+{
+    struct store_prediction_query query = { .kind = kind };
+    struct prediction *predictions;
+    struct page_cursor cursor;
+    struct arena arena;
+    struct err err;
+    int count;
+
+    if (!read_query(call, &cursor, &query))
+        return;
+    arena_init(&arena, RECORD_BYTES);
+    if (read_page(api_of(call)->store, &query, &arena, &predictions, &count, &err))
+        reply_page(call, &cursor, predictions, count, &query);
+    else
+        problem_reply(call, &err);
+    arena_done(&arena);
+}

@@ -1,0 +1,18 @@
+/* Retention: the data of predictions that ended long ago goes; see retention.c. For predict/ only.
+ */
+#ifndef MIMEO_PREDICT_RETENTION_H
+#define MIMEO_PREDICT_RETENTION_H
+
+#include <stdbool.h>
+
+struct blob_store;
+struct err;
+struct retention;
+struct store;
+
+/* Starts a thread. retention_s 0: data stays; the store is swept all the same. */
+bool retention_start(struct store *store, struct blob_store *blobs, int retention_s,
+                     struct retention **ret_retention, struct err *err);
+void retention_stop(struct retention *retention); /* NULL is fine */
+
+#endif

@@ -1,0 +1,21 @@
+/* The keyword `pattern`: does a string match a regular expression? Private to validation.c. */
+#ifndef MIMEO_REGISTRY_VALIDATION_PATTERN_H
+#define MIMEO_REGISTRY_VALIDATION_PATTERN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* What all patterns of one validation may take together. Zeroed at first. */
+struct validation_budget {
+    int64_t deadline_us; /* monotonic; 0: no pattern was tried yet */
+};
+
+/* Does the pattern match anywhere in the text (UTF-8)? A pattern that cannot be read, or that is
+ * not decided within the budget, counts as matching: a model checks its input anyhow, and a caller
+ * can do nothing about a broken schema. */
+bool validation_pattern_matches(struct str pattern, struct str text,
+                                struct validation_budget *budget);
+
+#endif
