@@ -1,5 +1,6 @@
 /* bench: server
- * Durable inserts of small predictions per second with 1, 8 and 64 of them in flight, beside what
+ * Durable inserts of small predictions per second with 1, 8 and 64 of them in flight, and whole
+ * lives (an insert, then an end that owes a webhook and adds to the books) with 64, beside what
  * the disk does alone: 4 KiB appended to a file, fdatasync, again. The ratio says how many
  * durable inserts one sync of this disk buys.
  *     bench-store [seconds per row, default 2] [folder, default $TMPDIR or /tmp] */
@@ -24,16 +25,62 @@ struct load {
     int64_t end_us;
     int64_t inserted, failed;
     int in_flight;
+    bool whole_lives;
     struct prediction predictions[FLIGHT_MAX];
+    struct store_usage usage[FLIGHT_MAX];
+    struct store_delivery deliveries[FLIGHT_MAX];
     struct store_write writes[FLIGHT_MAX];
 };
 
 static void load_submit(struct load *load, int slot);
+static void load_done(struct store_write *write);
+
+/* The prediction of that slot ends. */
+static void load_end(struct load *load, int slot)
+{
+    const struct prediction *p = &load->predictions[slot];
+    load->usage[slot] = (struct store_usage){ .account = p->account,
+                                              .token = "0123456789abcdef",
+                                              .model = p->model,
+                                              .day = p->created_us / 86400000000,
+                                              .runs = 1,
+                                              .succeeded = 1,
+                                              .predict_us = 800000,
+                                              .images = 1,
+                                              .cost_microusd = 3000 };
+    struct store_delivery *delivery = &load->deliveries[slot];
+    *delivery = (struct store_delivery){ .prediction = p->id,
+                                         .account = p->account,
+                                         .url = "https://example.com/webhooks/replicate",
+                                         .created_us = p->created_us,
+                                         .next_us = p->created_us };
+    memcpy(delivery->id, "msg_", 4);
+    id_random_text(delivery->id + 4, 27);
+    load->writes[slot] =
+        (struct store_write){ .kind = STORE_PREDICTION_MOVE,
+                              .move = { .id = p->id,
+                                        .from = 1u << PREDICTION_STARTING,
+                                        .to = PREDICTION_SUCCEEDED,
+                                        .started_us = p->created_us,
+                                        .completed_us = p->created_us + 1,
+                                        .output =
+                                            S("[\"blob:0123456789abcdefghjkmnpqrs/out-0.webp\"]"),
+                                        .metrics = S("{\"predict_time\":0.8,\"total_time\":0.9}"),
+                                        .usage = &load->usage[slot],
+                                        .delivery = delivery },
+                              .done = load_done,
+                              .context = load };
+    store_submit(load->store, &load->writes[slot]);
+}
 
 /* On the writer thread: one landed, send the next. */
 static void load_done(struct store_write *write)
 {
     struct load *load = write->context;
+    if (load->whole_lives && write->ok && write->kind == STORE_PREDICTION_INSERT) {
+        load_end(load, (int)(write - load->writes));
+        return;
+    }
     bool more = clock_monotonic_us() < load->end_us;
     pthread_mutex_lock(&load->lock);
     load->inserted += write->ok;
@@ -66,13 +113,13 @@ static void load_submit(struct load *load, int slot)
 }
 
 /* Inserts per second, or a negative number. */
-static double measure_inserts(const char *folder, int in_flight, double seconds)
+static double measure_inserts(const char *folder, int in_flight, bool whole_lives, double seconds)
 {
     static struct load load; /* too large for a stack */
     char location[4200];
     struct err err;
     memset(&load, 0, sizeof load);
-    snprintf(location, sizeof location, "sqlite:%s/store-%d.db", folder, in_flight);
+    snprintf(location, sizeof location, "sqlite:%s/store-%d-%d.db", folder, in_flight, whole_lives);
     if (!store_open(location, &load.store, &err)) {
         fprintf(stderr, "bench-store: %s\n", err.detail);
         return -1;
@@ -82,6 +129,7 @@ static double measure_inserts(const char *folder, int in_flight, double seconds)
     int64_t start_us = clock_monotonic_us();
     load.end_us = start_us + (int64_t)(seconds * 1e6);
     load.in_flight = in_flight;
+    load.whole_lives = whole_lives;
     for (int i = 0; i < in_flight; i++)
         load_submit(&load, i);
     pthread_mutex_lock(&load.lock);
@@ -133,12 +181,16 @@ int main(int argc, char **argv)
     double syncs = measure_syncs(folder, seconds);
     printf("%-28s %12s %8s\n", "what", "per second", "ratio");
     printf("%-28s %12.0f %8.2f\n", "fdatasync of 4 KiB alone", syncs, 1.0);
-    static const int flights[] = { 1, 8, 64 };
+    static const struct {
+        int in_flight;
+        bool whole_lives;
+    } rows[] = { { 1, false }, { 8, false }, { 64, false }, { 64, true } };
     int status = syncs > 0 ? 0 : 1;
-    for (size_t i = 0; i < ARRAY_LEN(flights); i++) {
-        double inserts = measure_inserts(folder, flights[i], seconds);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        double inserts = measure_inserts(folder, rows[i].in_flight, rows[i].whole_lives, seconds);
         char label[64];
-        snprintf(label, sizeof label, "inserts, %d in flight", flights[i]);
+        snprintf(label, sizeof label, "%s, %d in flight",
+                 rows[i].whole_lives ? "whole lives" : "inserts", rows[i].in_flight);
         printf("%-28s %12.0f %8.2f\n", label, inserts, inserts / syncs);
         if (inserts < 0)
             status = 1;

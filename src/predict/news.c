@@ -12,6 +12,8 @@
 #include "domain/limits.h"
 #include "predict/predict_private.h"
 
+#define LOOKS_MAX 8 /* about: into the record of one that has ended, to see all of it */
+
 /* ---- Get ----------------------------------------------------------------------------------- */
 
 static bool copy_text(struct arena *arena, struct buf *text, struct str *ret_copy)
@@ -179,6 +181,10 @@ static bool read_record(struct predict *predict, const char *id, struct reading 
     news->data_removed = record.data_removed;
     if (!prediction_status_is_terminal(record.status))
         return true; /* it waits for the next start of the server */
+    /* Not too little of a large one, as each look reads the whole of it. */
+    size_t share = (record.output.len + record.logs.len) / LOOKS_MAX;
+    if (share > reading->limit_bytes)
+        reading->limit_bytes = share;
     const struct logs_view view = logs_view_written(record.logs);
     items = items_of(predict, &record);
     bool ok = items && add_logs(reading, &view) && add_items(reading, items);

@@ -163,8 +163,8 @@ struct predict_news {
     bool data_removed;
 };
 
-/* About limit_bytes of news. Reads memory while it runs, the store when it has ended (may block).
- * ERR_NOT_FOUND. Any thread. */
+/* About limit_bytes of news; of one that has ended, an eighth of all if that is more. Reads memory
+ * while it runs, the store when it has ended (may block). ERR_NOT_FOUND. Any thread. */
 bool predict_news(struct predict *predict, const char *id, const struct predict_position *since,
                   size_t limit_bytes, struct arena *arena, struct predict_news *ret_news,
                   struct err *err);

@@ -1,5 +1,6 @@
 // The built-in catalogue over the wire: models without weights run, official ones answer with their deployment.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { build, Server } from "./server.mjs";
@@ -39,4 +40,9 @@ test("a model without a network fails with a sentence", async () => {
         { version: "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b", input: { prompt: "a cat" } });
     const done = await server.client().wait(prediction).then(() => null, (error) => error);
     assert.match(String(done), /stability-ai\/sdxl|network|runner/);
+});
+
+test("there is nothing to pull for a model without weights", () => {
+    const text = execFileSync(join(build, "mimeo"), ["pull", "replicate/hello-world", "--data", server.data], { encoding: "utf8" });
+    assert.match(text, /nothing to fetch/);
 });

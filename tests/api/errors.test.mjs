@@ -20,7 +20,7 @@ function same(answer, status, text) {
 
 test("no token", async () => {
     const text = '{"title":"Unauthenticated","detail":"You did not pass an authentication token","status":401}\n';
-    for (const path of ["/v1/predictions", "/v1/models", "/v1/files", "/replicate/v1/predictions", `/v1/predictions/${"a".repeat(26)}`])
+    for (const path of ["/v1/predictions", "/v1/models", "/v1/collections", "/v1/hardware", "/v1/account", "/v1/account/usage", "/v1/deployments", "/v1/trainings", "/v1/files", "/v1/files/none", "/replicate/v1/predictions", `/v1/predictions/${"a".repeat(26)}`])
         same(await server.call("GET", path, { token: null }), 401, text);
     same(await server.call("GET", "/v1/models", { token: null, headers: { authorization: "" } }), 401, text);
 });

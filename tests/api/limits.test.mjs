@@ -158,3 +158,17 @@ test("a deadline cancels what runs, and what waits, whatever Prefer says", async
     for (const { json } of [first, second]) assert.equal((await until(plain.client(), json.id, ended)).status, "canceled");
     assert.ok(Date.now() - began < 12000);
 });
+
+test("--abort-unstarted: a deadline before the start gives aborted", async () => {
+    const server = await Server.start({ args: ["--abort-unstarted"] });
+    const sleepy = (headers) => server.call("POST", "/v1/models/test/sleep/predictions", { body: { input: { seconds: 60 } }, headers });
+    try {
+        const first = await sleepy({ "cancel-after": "8" });
+        await until(server.client(), first.json.id, (prediction) => prediction.status === "processing");
+        const second = await sleepy({ "cancel-after": "5" });
+        assert.equal((await until(server.client(), second.json.id, ended)).status, "aborted");
+        assert.equal((await until(server.client(), first.json.id, ended)).status, "canceled");
+    } finally {
+        await server.stop();
+    }
+});

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tempfile
+import time
 import unittest
 
 os.environ["REPLICATE_POLL_INTERVAL"] = "0.05"
@@ -86,9 +87,10 @@ class Run(unittest.TestCase):
 class Streaming(unittest.TestCase):
     def test_stream(self):
         events = list(client.stream(WORDS, input={"text": "once upon a time"}))
-        self.assertEqual([str(e) for e in events if e.event == "output"], ["once", "upon", "a", "time"])
-        self.assertEqual([e.event for e in events].count("done"), 1)
-        self.assertEqual(events[-1].event, "done")
+        kinds = [e.event.value for e in events]
+        self.assertEqual([e.data for e in events if e.event.value == "output"], ["once", "upon", "a", "time"])
+        self.assertEqual((kinds.count("done"), kinds[-1]), (1, "done"))
+        self.assertTrue(all(e.id for e in events))
 
     def test_stream_by_name_of_an_official_test_model(self):
         text = "".join(str(e) for e in client.stream("test/text_list", input={"text": "a b"}))
@@ -100,10 +102,7 @@ class Streaming(unittest.TestCase):
 
     def test_async_stream(self):
         async def collect():
-            return [str(e) async for e in await aiter_of(new_client().async_stream(WORDS, input={"text": "x y"}))]
-
-        async def aiter_of(stream):
-            return stream
+            return [str(e) async for e in await new_client().async_stream(WORDS, input={"text": "x y"})]
 
         self.assertEqual(run(collect())[:2], ["x", "y"])
 
@@ -304,7 +303,6 @@ class Rest(unittest.TestCase):
             training.reload()
             if training.status in ("succeeded", "failed", "canceled"):
                 break
-            import time
             time.sleep(0.05)
         self.assertEqual(training.status, "succeeded")
         self.assertEqual(training.output["version"].split(":")[0], f"{account}/trained")
@@ -354,7 +352,7 @@ class Retries(unittest.TestCase):
         return total() - before
 
     def test_get_is_tried_again_after_429_503_504(self):
-        prediction = client.run and client.predictions.create(version=version_of("noop"), input={})
+        prediction = client.predictions.create(version=version_of("noop"), input={})
         self.proxy.reset(*[("GET", "/v1/predictions/", fault) for fault in ((429, 0), (503, 0), (504, 0))])
         self.assertEqual(self.client.predictions.get(prediction.id).id, prediction.id)
         self.assertEqual(self.proxy.count("GET", "/v1/predictions/"), 4)

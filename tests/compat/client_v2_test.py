@@ -49,32 +49,32 @@ def poll(get, until=("succeeded", "failed", "canceled")):
 
 class Use(unittest.TestCase):
     def test_use_gives_the_output(self):
-        self.assertEqual(client.use(NOOP)(text="used"), "used")
+        self.assertEqual(replicate.use(NOOP)(text="used"), "used")
 
     def test_use_of_a_version(self):
-        self.assertEqual(client.use(f"{NOOP}:{version_of('noop')}")(text="v"), "v")
+        self.assertEqual(replicate.use(f"{NOOP}:{version_of('noop')}")(text="v"), "v")
 
     def test_use_of_an_iterator(self):
-        self.assertEqual(list(client.use(WORDS)(text="a b c")), ["a", "b", "c"])
+        self.assertEqual(list(replicate.use(WORDS)(text="a b c")), ["a", "b", "c"])
 
     def test_use_streaming_by_polling(self):
-        words = list(client.use(WORDS, streaming=True)(text="a b c d", pause_ms=60))
+        words = list(replicate.use(WORDS, streaming=True)(text="a b c d", pause_ms=60))
         self.assertEqual(words, ["a", "b", "c", "d"])
 
     def test_use_gives_files_as_paths(self):
         file = client.files.create(content=b"some bytes")
-        output = client.use(COPY)(image=file.urls["get"])
+        output = replicate.use(COPY)(image=file.urls.get)
         with open(output, "rb") as copy:
             self.assertEqual(copy.read(), b"some bytes")
 
     def test_use_create_logs_and_output(self):
-        made = client.use(WORDS).create(text="a b")
+        made = replicate.use(WORDS).create(text="a b")
         self.assertEqual(list(made.output()), ["a", "b"])
         self.assertIn("a word of 1 bytes", made.logs())
 
     def test_use_of_a_failure_raises(self):
         with self.assertRaises(ModelError):
-            client.use("test/crash")()
+            replicate.use("test/crash")()
 
     def test_async_use(self):
         os.environ["REPLICATE_BASE_URL"] = server.url + "/v1"
@@ -213,7 +213,7 @@ class Rest(unittest.TestCase):
         self.assertEqual((done.status, done.output.version.split(":")[0]), ("succeeded", f"{owner}/trained2"))
         self.assertIn(made.id, [t.id for t in client.trainings.list()])
         self.assertEqual(client.trainings.cancel(training_id=made.id).status, "succeeded")
-        self.assertEqual(client.use(done.output.version)(), "beta")
+        self.assertEqual(replicate.use(done.output.version)(), "beta")
         with self.assertRaises(replicate.BadRequestError):
             client.trainings.create(model_owner="test", model_name="noop", version_id=version_of("noop"), destination=f"{owner}/trained2", input={})
 

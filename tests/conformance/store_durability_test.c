@@ -86,39 +86,171 @@ static void reporter_main(const char *location, int pipe)
         pause();
 }
 
+/* Read ids from a child that is killed after `stop` of them; *ret_count grows by all that came. */
+static void kill_after(void (*child_main)(const char *location, int pipe), const char *location,
+                       int stop, char (*ids)[ID_PREDICTION_LEN + 1], int ids_max, int *ret_count)
+{
+    int pipes[2], status = 0;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(pipes[0]);
+        child_main(location, pipes[1]);
+    }
+    close(pipes[1]);
+    int stop_at = *ret_count + stop;
+    while (*ret_count < ids_max &&
+           read(pipes[0], ids[*ret_count], ID_PREDICTION_LEN) == ID_PREDICTION_LEN) {
+        if (++*ret_count == stop_at)
+            kill(child, SIGKILL);
+    }
+    close(pipes[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 static void what_was_acknowledged_survives_kill_9(void **state)
 {
     enum { ROUNDS = 5, IDS_MAX = 20000 };
     struct fixture *f = *state;
     char(*ids)[ID_PREDICTION_LEN + 1] = calloc(IDS_MAX, sizeof *ids);
     int count = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-        int pipes[2];
-        assert_int_equal(pipe(pipes), 0);
-        pid_t child = fork();
-        if (child == 0) {
-            close(pipes[0]);
-            reporter_main(f->location, pipes[1]);
-        }
-        close(pipes[1]);
-        /* Killed in the middle of things: after more ids each round, never at rest. */
-        int stop = count + 40 + 150 * round;
-        while (count < IDS_MAX &&
-               read(pipes[0], ids[count], ID_PREDICTION_LEN) == ID_PREDICTION_LEN) {
-            if (++count == stop)
-                kill(child, SIGKILL);
-        }
-        close(pipes[0]);
-        int status = 0;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    }
+    for (int round = 0; round < ROUNDS; round++) /* in the middle of things, never at rest */
+        kill_after(reporter_main, f->location, 40 + 150 * round, ids, IDS_MAX, &count);
     support_open(f);
     for (int i = 0; i < count; i++)
         assert_int_equal(support_get(f, ids[i]).status, PREDICTION_STARTING);
     int64_t runs = 0;
     assert_true(store_run_count(f->store, "owner/model", &runs, &f->err));
     assert_true(runs >= count); /* some were committed but not yet reported */
+    free(ids);
+}
+
+/* Each slot inserts a prediction, then ends it, owing a webhook and adding to the books; the end is
+ * what the parent hears of. */
+struct ender {
+    struct store *store;
+    int pipe;
+    struct slot {
+        struct ender *ender;
+        struct prediction prediction;
+        struct store_usage usage;
+        struct store_delivery delivery;
+        struct store_write write;
+    } slots[FLIGHT];
+};
+
+static void ender_done(struct store_write *write);
+
+static void ender_insert(struct slot *slot)
+{
+    slot->prediction = support_prediction(NULL, clock_now_us());
+    slot->write = (struct store_write){ .kind = STORE_PREDICTION_INSERT,
+                                        .prediction = &slot->prediction,
+                                        .done = ender_done,
+                                        .context = slot };
+    store_submit(slot->ender->store, &slot->write);
+}
+
+static void ender_end(struct slot *slot)
+{
+    const struct prediction *p = &slot->prediction;
+    slot->usage = (struct store_usage){ .account = "alice",
+                                        .token = "t",
+                                        .model = "owner/model",
+                                        .day = 1,
+                                        .runs = 1,
+                                        .cost_microusd = 3 };
+    slot->delivery = (struct store_delivery){ .prediction = p->id,
+                                              .account = "alice",
+                                              .url = "https://example.com",
+                                              .created_us = 1,
+                                              .next_us = 1 };
+    snprintf(slot->delivery.id, sizeof slot->delivery.id, "msg_%s", p->id);
+    slot->write = (struct store_write){ .kind = STORE_PREDICTION_MOVE,
+                                        .move = { .id = p->id,
+                                                  .from = 1u << PREDICTION_STARTING,
+                                                  .to = PREDICTION_SUCCEEDED,
+                                                  .completed_us = 1,
+                                                  .usage = &slot->usage,
+                                                  .delivery = &slot->delivery },
+                                        .done = ender_done,
+                                        .context = slot };
+    store_submit(slot->ender->store, &slot->write);
+}
+
+static void ender_done(struct store_write *done)
+{
+    struct slot *slot = done->context;
+    if (!done->ok || !done->applied)
+        _exit(3);
+    if (done->kind == STORE_PREDICTION_INSERT) {
+        ender_end(slot);
+        return;
+    }
+    if (write(slot->ender->pipe, slot->prediction.id, ID_PREDICTION_LEN) != ID_PREDICTION_LEN)
+        _exit(3);
+    ender_insert(slot);
+}
+
+static void ender_main(const char *location, int pipe)
+{
+    static struct ender ender;
+    ender.pipe = pipe;
+    if (!store_open(location, &ender.store, NULL))
+        _exit(2);
+    for (int i = 0; i < FLIGHT; i++) {
+        ender.slots[i].ender = &ender;
+        ender_insert(&ender.slots[i]);
+    }
+    for (;;)
+        pause();
+}
+
+static void an_end_its_webhook_and_its_cost_survive_together(void **state)
+{
+    enum { ROUNDS = 3, IDS_MAX = 20000 };
+    struct fixture *f = *state;
+    struct store_account alice = { "alice", NULL, true, 0 };
+    char(*ids)[ID_PREDICTION_LEN + 1] = calloc(IDS_MAX, sizeof *ids);
+    int count = 0, ended = 0, owed = 0, rows = 0;
+    support_open(f);
+    support_write(f, (struct store_write){ .kind = STORE_ACCOUNT_PUT, .account_row = &alice });
+    store_close(f->store);
+    f->store = NULL;
+    for (int round = 0; round < ROUNDS; round++)
+        kill_after(ender_main, f->location, 30 + 90 * round, ids, IDS_MAX, &count);
+    support_open(f);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(support_get(f, ids[i]).status, PREDICTION_SUCCEEDED);
+    struct store_prediction_query query = { .account = "alice", .limit = 1000 };
+    struct prediction *page;
+    for (int page_count = 1; page_count > 0;) {
+        arena_reset(&f->arena);
+        assert_true(
+            store_prediction_list(f->store, &query, &f->arena, &page, &page_count, &f->err));
+        for (int i = 0; i < page_count; i++) {
+            struct store_delivery *delivery;
+            int deliveries = -1;
+            bool has_ended = page[i].status == PREDICTION_SUCCEEDED;
+            assert_true(store_delivery_list(f->store, NULL, page[i].id, 2, &f->arena, &delivery,
+                                            &deliveries, &f->err));
+            assert_int_equal(deliveries, has_ended);
+            ended += has_ended;
+            owed += deliveries;
+        }
+        if (page_count > 0)
+            query.before.created_us = page[page_count - 1].created_us;
+        if (page_count > 0)
+            memcpy(query.before.id, page[page_count - 1].id, sizeof page->id);
+    }
+    struct store_usage *usage;
+    assert_true(ended >= count && owed == ended);
+    assert_true(store_usage_list(f->store, "alice", 1, 1, &f->arena, &usage, &rows, &f->err));
+    assert_int_equal(rows, 1);
+    assert_int_equal(usage[0].runs, ended);
+    assert_true(store_account_get(f->store, "alice", &f->arena, &alice, &f->err));
+    assert_int_equal(alice.credit_microusd, -3 * ended);
     free(ids);
 }
 
@@ -295,6 +427,7 @@ static int run(void)
     const struct CMUnitTest tests[] = {
         CASE(closing_finishes_what_was_submitted),
         CASE(what_was_acknowledged_survives_kill_9),
+        CASE(an_end_its_webhook_and_its_cost_survive_together),
         CASE(processes_share_a_store),
         CASE(a_full_disk_gives_errors_and_heals),
         CASE(one_write_too_large_for_the_disk_spares_the_others),

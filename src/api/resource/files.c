@@ -106,12 +106,14 @@ static bool read_form(struct http_call *call, struct store_file *file, struct st
         return false;
     name = field_text(parts, count, "filename", arena);
     type = field_text(parts, count, "type", arena);
-    file->name = content->file_name && *content->file_name ? content->file_name
-                 : name                                    ? name
-                                                           : "file";
-    file->content_type = content->content_type && *content->content_type ? content->content_type
-                         : type                                          ? type
-                                                                         : FILES_TYPE_DEFAULT;
+    /* What the caller says in fields of their own goes before what a client put into the part: the
+     * Python 2 client calls every part "upload". */
+    file->name = name && *name                               ? name
+                 : content->file_name && *content->file_name ? content->file_name
+                                                             : "file";
+    file->content_type = type && *type                                     ? type
+                         : content->content_type && *content->content_type ? content->content_type
+                                                                           : FILES_TYPE_DEFAULT;
     /* Both are shown as JSON text: bytes that are none are not kept. */
     if (!str_is_utf8(str_from(file->name)))
         file->name = "file";

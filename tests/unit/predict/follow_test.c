@@ -344,8 +344,8 @@ static void a_late_follower_sees_all_of_it(void **state)
         continue;
     assert_true(reader.finished);
     assert_text(buf_str(&reader.outputs), "a|b|c|");
-    assert_int_equal(reader.looks, 54); /* the logs, byte by byte */
-    look(&reader, 1000);                /* again: nothing new */
+    assert_true(reader.looks > 3 && reader.looks < 10); /* bit by bit, but not byte by byte */
+    look(&reader, 1000);                                /* again: nothing new */
     assert_true(reader.finished);
     assert_text(buf_str(&reader.outputs), "a|b|c|");
     reader_done(&reader);
