@@ -149,9 +149,8 @@ bool api_start(const struct api_options *options, struct api **ret_api, struct e
         !work_pool_new("answers", API_ANSWER_THREADS, (size_t)connections_max, &api->answers,
                        err) ||
         !waits_new(answer_after_wait, answer_now, &api->waits, err) ||
-        !streams_new(api, &api->streams, err) ||
-        !metrics_new(api->tables, &api->metrics, err) || !openapi_new(&api->openapi, err) ||
-        !start_background(api, err) ||
+        !streams_new(api, &api->streams, err) || !metrics_new(api->tables, &api->metrics, err) ||
+        !openapi_new(&api->openapi, err) || !start_background(api, err) ||
         !start_server(api, options, connections_max, err)) {
         api_stop(api, 0);
         return false;

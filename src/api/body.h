@@ -10,8 +10,9 @@
 
 struct http_call;
 
-#define BODY_BYTES_MAX (4u << 20) /* what these calls send is small; a model's manifest the most   \
-                                   */
+#define BODY_BYTES_MAX                                                                             \
+    (4u << 20) /* what these calls send is small; a model's manifest the most                      \
+                */
 
 /* Parse the body and check it against a JSON schema (text; these calls are rare, so it is parsed
  * for each). The caller owns *ret_body. False: answered, with 400 or with a 422 in the words of the

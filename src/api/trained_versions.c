@@ -185,6 +185,14 @@ static bool add_version(json_t *manifest, const struct made *made, struct err *e
            err_set(err, ERR_NO_MEMORY, "not enough memory for a version");
 }
 
+static bool is_leaving(const json_t *deleting, const char *id)
+{
+    for (size_t i = 0; i < json_array_size(deleting); i++)
+        if (strcmp(json_string_value(json_array_get(deleting, i)), id) == 0)
+            return true;
+    return false;
+}
+
 static bool record(void *context, json_t *document, struct err *err)
 {
     const struct made *made = context;
@@ -192,6 +200,8 @@ static bool record(void *context, json_t *document, struct err *err)
     json_t *trained = json_object_get(document, "trained");
     const char *before = json_get_string(trained, made->training->id);
 
+    if (is_leaving(json_object_get(document, "deleting"), made->id))
+        return err_set(err, ERR_UNAVAILABLE, "the same version is still being removed");
     if (before && strcmp(before, made->id) != 0)
         model_document_retire(document, before);
     if (!set_runner(manifest, made->base->model, err) ||

@@ -6,8 +6,7 @@
 #define GZIP_LEVEL 1          /* level 6 takes three times as long for some percent less */
 #define GZIP_WINDOW (15 + 16) /* 32 KiB, with gzip's header */
 #define GZIP_MEMORY_LEVEL 8
-#define GZIP_BYTES_MAX (8u << 20) /* some 80 ms; larger ones are mostly data that stays as large   \
-                                   */
+#define GZIP_BYTES_MAX (8u << 20) /* some 80 ms; what is larger is mostly data anyway */
 
 /* "q=0.5" and the like, in thousandths; what is malformed counts as 0. */
 static int read_weight(struct str text)

@@ -11,10 +11,10 @@
 struct post_pool;
 
 struct post_pool_options {
-    int connections_max;   /* requests under way at once; others wait */
-    int per_host_max;      /* of them to one host: a slow one delays only itself */
-    size_t waiting_max;    /* requests that wait; beyond it post_submit refuses */
-    bool allow_private;    /* also loopback, private, link-local, metadata addresses */
+    int connections_max; /* requests under way at once; others wait */
+    int per_host_max;    /* of them to one host: a slow one delays only itself */
+    size_t waiting_max;  /* requests that wait; beyond it post_submit refuses */
+    bool allow_private;  /* also loopback, private, link-local, metadata addresses */
     const char *user_agent;
 };
 
@@ -32,7 +32,7 @@ struct post_request {
     int header_count;
     char *body; /* heap memory, taken */
     size_t body_len;
-    int timeout_ms; /* from when it is sent to its answer */
+    int timeout_ms;  /* from when it is sent to its answer */
     post_done *done; /* once, on the pool's thread; must not block */
     void *context;
 };

@@ -172,8 +172,8 @@ void http_set_header(struct http_call *call, const char *name, const char *value
     header->value = copy ? copy : "";
 }
 
-void call_add_headers(struct http_call *call, struct MHD_Response *response,
-                      const char *content_type)
+void reply_add_headers(struct http_call *call, struct MHD_Response *response,
+                       const char *content_type)
 {
     MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "mimeo");
     if (content_type)
@@ -187,7 +187,7 @@ void call_add_headers(struct http_call *call, struct MHD_Response *response,
     call->reply_header_count = 0; /* they belong to this answer */
 }
 
-bool call_give(struct http_call *call)
+bool reply_give(struct http_call *call)
 {
     struct http_server *server = call->server;
     /* The server is not stopped while a thread is between taking the state and the resume. */
@@ -212,12 +212,12 @@ static void answer(struct http_call *call, int status, const char *content_type,
                    struct MHD_Response *response)
 {
     if (response)
-        call_add_headers(call, response, content_type);
+        reply_add_headers(call, response, content_type);
     if (call->response)
         MHD_destroy_response(call->response); /* made, but not given */
     call->response = response;
     call->status = status;
-    call_give(call);
+    reply_give(call);
 }
 
 static bool may_compress(const struct http_call *call, int status, const char *content_type,
@@ -281,7 +281,7 @@ bool http_reply_make(struct http_call *call, int status, const char *content_typ
         free(body);
         return false;
     }
-    call_add_headers(call, call->response, content_type);
+    reply_add_headers(call, call->response, content_type);
     call->status = status;
     return true;
 }
@@ -289,7 +289,7 @@ bool http_reply_make(struct http_call *call, int status, const char *content_typ
 void http_reply_made(struct http_call *call)
 {
     assert(call->response);
-    call_give(call);
+    reply_give(call);
 }
 
 void http_reply(struct http_call *call, int status, const char *content_type, struct str body)

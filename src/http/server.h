@@ -40,9 +40,9 @@ struct http_server_options {
     const char *trusted_proxies; /* "127.0.0.1,10.0.0.0/8": whose X-Forwarded-* count; NULL: none */
     const char *const *prefixes; /* e.g. "", "/replicate"; NULL-ended */
     const struct http_route *const
-        *tables; /* NULL-ended list of route tables; outlive the server */
-    int workers; /* threads for handlers that block */
-    int connections_max; /* held at once, also from one address */
+        *tables;              /* NULL-ended list of route tables; outlive the server */
+    int workers;              /* threads for handlers that block */
+    int connections_max;      /* held at once, also from one address */
     const char *spill_folder; /* for HTTP_BODY_FILE */
     const char *cors_origins; /* "*", or a list: whose pages may call; NULL: none */
     size_t gzip_min_bytes;    /* smaller JSON and text answers are not compressed; 0: none is */
@@ -87,8 +87,9 @@ const char *http_header(const struct http_call *call, const char *name); /* NULL
 struct str http_body(const struct http_call *call);
 struct arena *http_arena(struct http_call *call);
 void *http_context(const struct http_call *call);
-const char *http_account(const struct http_call *call);    /* what authenticate set */
-void http_set_caller(struct http_call *call, const void *caller); /* for authenticate: whatever it */
+const char *http_account(const struct http_call *call); /* what authenticate set */
+void http_set_caller(struct http_call *call,
+                     const void *caller);              /* for authenticate: whatever it */
 const void *http_caller(const struct http_call *call); /* wants to find again; NULL */
 /* The route the call has come to; NULL: none. Its pattern tells calls apart in numbers. */
 const struct http_route *http_call_route(const struct http_call *call);
@@ -134,7 +135,7 @@ bool http_reply_stream(struct http_call *call, int status, const char *content_t
 /* False: the stream is closed, or the client has left too much unread (then nothing is kept). */
 bool http_stream_write(struct http_stream *stream, struct str bytes);
 size_t http_stream_unsent(const struct http_stream *stream); /* bytes written and not yet taken */
-void http_stream_end(struct http_stream *stream); /* after what was written; again is fine */
+void http_stream_end(struct http_stream *stream);   /* after what was written; again is fine */
 void http_stream_unref(struct http_stream *stream); /* any thread; also after closed */
 
 void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,

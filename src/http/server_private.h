@@ -132,11 +132,11 @@ void call_resume(struct http_call *call); /* any thread */
 void call_resume_answered(struct http_server *server);
 
 /* reply.c: the parts of an answer. */
-void call_add_headers(struct http_call *call, struct MHD_Response *response,
-                      const char *content_type);
+void reply_add_headers(struct http_call *call, struct MHD_Response *response,
+                       const char *content_type);
 /* Leave call->response with the call and wake its connection if it sleeps; the call may be gone
  * then. False: the answer is a stream and the connection is gone; the answer is still owed. */
-bool call_give(struct http_call *call);
+bool reply_give(struct http_call *call);
 
 /* stream.c */
 void stream_begin(struct http_call *call);       /* loop: the answer was queued */

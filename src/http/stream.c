@@ -204,12 +204,12 @@ bool http_reply_stream(struct http_call *call, int status, const char *content_t
     if (strcmp(call->method, "HEAD") == 0)
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     struct http_stream *before = *ret_stream;
-    call_add_headers(call, response, content_type);
+    reply_add_headers(call, response, content_type);
     call->response = response;
     call->status = status;
     call->stream = stream;
     *ret_stream = stream; /* closed may be called before this returns */
-    if (call_give(call))
+    if (reply_give(call))
         return true;
     *ret_stream = before;
     call->stream = NULL;

@@ -151,7 +151,7 @@ void follow_keep(struct follow *follow, const char *id, json_t *texts)
     pthread_mutex_lock(&follow->lock);
     struct followed *followed = (struct followed *)table_find(&follow->by_id, id);
     if (followed && !followed->kept)
-        followed->kept = json_incref(texts);
+        followed->kept = json_deep_copy(texts);
     pthread_mutex_unlock(&follow->lock);
 }
 
@@ -159,7 +159,7 @@ json_t *follow_kept(struct follow *follow, const char *id)
 {
     pthread_mutex_lock(&follow->lock);
     struct followed *followed = (struct followed *)table_find(&follow->by_id, id);
-    json_t *kept = followed ? json_incref(followed->kept) : NULL;
+    json_t *kept = followed ? json_deep_copy(followed->kept) : NULL;
     pthread_mutex_unlock(&follow->lock);
     return kept;
 }

@@ -23,7 +23,8 @@ void follow_remove(struct follow *follow, struct predict_watch *watch);
 void follow_tell(struct follow *follow, const char *id); /* calls all of that id */
 
 /* A run has ended and its record will not have the texts it gave: keep them as long as somebody
- * follows who may not have seen all. follow_kept gives a new reference, or NULL. */
+ * follows who may not have seen all. Both copy: jansson's counts are not for two threads.
+ * follow_kept gives a copy to free, or NULL. */
 void follow_keep(struct follow *follow, const char *id, json_t *texts);
 json_t *follow_kept(struct follow *follow, const char *id);
 

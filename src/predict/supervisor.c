@@ -361,8 +361,8 @@ static void on_runner_end(struct predict *predict, struct runner *runner)
     if (runner->socket_open)
         epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.socket, NULL);
     epoll_ctl(predict->epoll_fd, EPOLL_CTL_DEL, runner->process.pid_fd, NULL);
+    unlink_runner(predict, runner); /* from here on nobody else looks at its process */
     runner_process_collect(&runner->process, &status);
-    unlink_runner(predict, runner);
     describe_end(predict, runner, status, sentence, sizeof sentence);
     bool expected = runner->reason == STOP_UNUSED || runner->reason == STOP_SERVER ||
                     runner->reason == STOP_CANCEL;

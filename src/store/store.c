@@ -16,9 +16,11 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "store/store_backend.h"
 
 #define STORE_BATCH_BYTES (8u << 20) /* of large fields in one transaction; at least one write */
@@ -38,11 +40,22 @@ struct store {
     int wanted;                       /* the writer sleeps until there are so many */
     bool stopping;
     pthread_t writer;
+    atomic_int_fast64_t commits, commit_us, writes; /* numbers of the writer's */
 };
 
 const struct store_backend *store_backend_at(size_t index)
 {
     return index < ARRAY_LEN(backends) ? backends[index] : NULL;
+}
+
+void store_totals(struct store *store, struct store_totals *ret_totals)
+{
+    ret_totals->commits = atomic_load(&store->commits);
+    ret_totals->commit_us = atomic_load(&store->commit_us);
+    ret_totals->writes = atomic_load(&store->writes);
+    pthread_mutex_lock(&store->lock);
+    ret_totals->waiting = store->waiting;
+    pthread_mutex_unlock(&store->lock);
 }
 
 /* ---- The writer thread --------------------------------------------------------------------- */
@@ -130,9 +143,14 @@ static void store_apply(struct store *store, struct store_write *const *batch, i
     struct err err = { 0 };
     for (int i = 0; i < count; i++)
         write_reset(batch[i]);
+    int64_t begun_us = clock_monotonic_us();
     enum store_batch_result result = store->backend->apply(store->state, batch, count, &err);
-    if (result == STORE_BATCH_COMMITTED)
+    if (result == STORE_BATCH_COMMITTED) {
+        atomic_fetch_add(&store->commits, 1);
+        atomic_fetch_add(&store->commit_us, clock_monotonic_us() - begun_us);
+        atomic_fetch_add(&store->writes, count);
         return;
+    }
     /* One write may be what did not fit on the disk: alone, the others may pass. */
     if (result == STORE_BATCH_SPLIT && count > 1) {
         for (int i = 0; i < count; i++)

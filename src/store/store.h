@@ -104,6 +104,14 @@ void store_submit(struct store *store, struct store_write *write);
  * the error. Not on the writer thread. */
 bool store_write_wait(struct store *store, struct store_write *write, struct err *err);
 
+/* Numbers since it was opened, for /metrics. Any thread. */
+struct store_totals {
+    int64_t commits, commit_us; /* transactions on disk, and the time they took */
+    int64_t writes;             /* what was in them */
+    int waiting;                /* writes not yet taken */
+};
+void store_totals(struct store *store, struct store_totals *ret_totals);
+
 /* ---- Reads: strings live in `arena` -------------------------------------------------------- */
 
 /* account NULL: any. ERR_NOT_FOUND when there is none (or it is another account's). */

@@ -172,7 +172,8 @@ bool webhooks_start(const struct webhook_options *options, struct webhooks **ret
                     struct err *err)
 {
     struct post_pool_options posts = { .connections_max = WEBHOOK_FLIGHTS_MAX,
-                                       .per_host_max = WEBHOOK_HOST_FLIGHTS_MAX,
+                                       /* The limit per host is kept here, by name and port. */
+                                       .per_host_max = WEBHOOK_FLIGHTS_MAX,
                                        .waiting_max = WEBHOOK_FLIGHTS_MAX,
                                        .allow_private = options->allow_private_urls,
                                        .user_agent = "Mimeo/" MIMEO_VERSION };

@@ -10,7 +10,7 @@ before(async () => {
     server = await Server.start();
     strict = await Server.start({ args: ["--strict-names"] });
 });
-after(async () => { await server.stop(); await strict.stop(); });
+after(async () => { assert.equal(await server.stop(), 0, server.log); assert.equal(await strict.stop(), 0, strict.log); });
 
 async function deploy(name, options) {
     const body = { name, model: "test/noop", version: noop, hardware: "cpu", min_instances: 0, max_instances: 1 };

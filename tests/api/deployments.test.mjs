@@ -1,5 +1,6 @@
 // Deployments as the official client makes, reads, changes and deletes them.
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Server, versionOf } from "./server.mjs";
 
@@ -90,8 +91,6 @@ test("a deployment outlives the server", async () => {
         assert.equal(await client.deployments.delete("local", "stays"), true, "with no quiet time it goes at once");
     } finally {
         await again.stop();
-        again.data = quiet.data;
-        const { rmSync } = await import("node:fs");
         rmSync(quiet.data, { recursive: true, force: true });
     }
 });

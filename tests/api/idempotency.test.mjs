@@ -7,7 +7,7 @@ import { Server, ended, until, versionOf } from "./server.mjs";
 const noop = versionOf("noop");
 let server;
 before(async () => { server = await Server.start(); });
-after(async () => { await server.stop(); });
+after(async () => { assert.equal(await server.stop(), 0, server.log); });
 
 const create = (key, { input = { text: "once" }, headers, ...options } = {}) =>
     server.call("POST", "/v1/predictions", { body: { version: noop, input }, headers: { "idempotency-key": key, ...headers }, ...options });

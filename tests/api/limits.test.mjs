@@ -12,7 +12,7 @@ before(async () => {
     plain = await Server.start();
     slow = await Server.start({ args: ["--creates-per-minute", "6"] });
 });
-after(async () => { await plain.stop(); await slow.stop(); });
+after(async () => { assert.equal(await plain.stop(), 0, plain.log); assert.equal(await slow.stop(), 0, slow.log); });
 
 function throttled(answer, seconds) {
     assert.equal(answer.status, 429);

@@ -1,9 +1,11 @@
 // Models that users make: create, change, delete, versions, and that they outlive the server.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Server, ended, sleep, until, versionOf } from "./server.mjs";
+import { Server, build, ended, sleep, until, versionOf } from "./server.mjs";
 
-const OTHER = "r8_otherotherotherotherotherotherotherothe";
 let server, replicate;
 before(async () => { server = await Server.start(); replicate = server.client(); });
 after(async () => { await server.stop(); });
@@ -112,17 +114,13 @@ test("versions in use, public or unknown stay", async () => {
 test("what was made is there after a restart, and only its account sees what is private", async () => {
     await make("lasting", { description: "stays", manifest: manifest(id("d")) });
     const data = server.data;
-    const other = await Server.start({ args: ["--token", OTHER] });
-    await other.stop();
     server.process.kill("SIGTERM");
     await server.ended;
-    const { spawnSync } = await import("node:child_process");
-    const { join } = await import("node:path");
-    const { build } = await import("./server.mjs");
     const made = spawnSync(join(build, "mimeo"), ["tokens", "create", "--account", "stranger", "--data", data], { encoding: "utf8" });
     const stranger = `${made.stdout}${made.stderr}`.match(/r8_[0-9A-Za-z]+/)?.[0];
     assert.ok(stranger, made.stderr);
     server = await Server.start({ args: ["--data", data] });
+    rmSync(server.data, { recursive: true, force: true });
     server.data = data;
     replicate = server.client();
     const model = await replicate.models.get("local", "lasting");

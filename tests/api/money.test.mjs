@@ -20,7 +20,7 @@ before(async () => {
     server = await Server.start({ manifests });
 });
 after(async () => {
-    await server.stop();
+    assert.equal(await server.stop(), 0, server.log);
     rmSync(manifests, { recursive: true, force: true });
 });
 
@@ -113,4 +113,15 @@ test("with little credit creates are slow, and say why", async () => {
     assert.ok(seconds >= 8 && seconds <= 10);
     assert.equal(answer.text, `{"detail":"Request was throttled. Your rate limit for creating predictions is reduced to 6 requests per minute with a burst of 1 requests while you have less than $5.0 in credit. Your rate limit resets in ~${seconds}s.","status":429,"retry_after":${seconds}}\n`);
     assert.equal(answer.headers.get("retry-after"), String(seconds));
+});
+
+test("mimeo accounts refuses what it does not understand", () => {
+    const refused = (args, text) => assert.throws(() => server.command("accounts", ...args), (error) => error.status === 2 && text.test(error.stderr));
+    refused(["set"], /needs the account's name/);
+    refused(["set", "x"], /needs --plan, --credit or --no-credit/);
+    refused(["set", "x", "--credit", "-5"], /amount in dollars/);
+    refused(["set", "x", "--credit", "1.2345678"], /amount in dollars/);
+    refused(["set", "x", "--credit", "1", "--no-credit"], /exclude each other/);
+    refused(["set", "x", "--plan", "a:per-day=1"], /a plan's name/);
+    refused(["remove", "x"], /unknown action/);
 });

@@ -5,7 +5,7 @@ import { PIXEL, Server, ended, sleep, until } from "./server.mjs";
 
 let server;
 before(async () => { server = await Server.start({ args: ["--retention", "2", "--link-lifetime", "1"] }); });
-after(async () => { await server.stop(); });
+after(async () => { assert.equal(await server.stop(), 0, server.log); });
 
 test("links end, then input, output and logs go; the record stays and says so", async () => {
     const image = `data:image/png;base64,${PIXEL.toString("base64")}`;

@@ -1,8 +1,11 @@
 // Streams of predictions: as the official client reads them, and byte by byte.
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { PIXEL, Server, TOKEN, ended, sleep, until } from "./server.mjs";
+import { PIXEL, Server, TOKEN, ended, root, sleep, until } from "./server.mjs";
 
 let server, replicate;
 before(async () => { server = await Server.start(); replicate = server.client(); });
@@ -138,13 +141,12 @@ test("logs only when asked for, and they go on where they were left", async () =
 });
 
 test("a failure is an error event, then done; the client throws its JSON text", async () => {
+    await assert.rejects(async () => { for await (const _ of replicate.stream("test/exit", { input: {} })); }, ({ message }) => typeof JSON.parse(message).detail === "string");
     const prediction = await replicate.predictions.create({ model: "test/exit", input: {} });
     await until(replicate, prediction.id, ended);
     const { error } = await replicate.predictions.get(prediction.id);
     assert.ok(error);
-    const url = prediction.urls.stream;
-    if (!url) return; // a model that does not stream has no link
-    const events = parse((await whole(url)).text);
+    const events = parse((await whole(prediction.urls.stream)).text);
     assert.deepEqual(events.slice(-2).map(({ event }) => event), ["error", "done"]);
     assert.deepEqual(JSON.parse(events.at(-2).data), { detail: error });
     assert.equal(events.at(-1).data, '{"reason":"error"}');
@@ -182,15 +184,52 @@ test("a model whose output is a file streams links the client makes files of", a
     const input = { image: `data:image/png;base64,${PIXEL.toString("base64")}` };
     const prediction = await replicate.predictions.create({ model: "test/copy_file", input });
     const url = prediction.urls.stream;
-    if (!url) { // the model does not stream
-        const attempt = replicate.stream("test/copy_file", { input });
-        await assert.rejects(async () => { for await (const _ of attempt); }, /does not support streaming/);
-        return;
-    }
     assert.match(new URL(url).pathname, /^\/v1\/files\/[a-z]{4}-[0-9a-z]{52}$/);
     const events = parse((await whole(url)).text);
     assert.deepEqual(events.map(({ event }) => event), ["output", "done"]);
     assert.equal(events[0].data, input.image);
+    const files = [];
+    for await (const { event, data } of replicate.stream("test/copy_file", { input })) if (event === "output") files.push(data);
+    assert.equal(files.length, 1);
+    assert.deepEqual(Buffer.from(await (await files[0].blob()).arrayBuffer()), PIXEL);
+    // Under the gateway's prefix, too: the stream's own path has none.
+    const gateway = server.client({ baseUrl: `${server.url}/replicate/v1` });
+    for await (const { event, data } of gateway.stream("test/copy_file", { input })) if (event === "output") files.push(data);
+    assert.equal(typeof files[1].blob, "function");
+    const text = await gateway.predictions.create({ model: "test/noop", input: { text: "x" } });
+    assert.ok(text.urls.stream.startsWith(`${server.url}/replicate/v1/streams/`));
+    assert.deepEqual(brief((await whole(text.urls.stream)).text), ["output x", "done {}"]);
+});
+
+test("files are links where the operator wants links", async () => {
+    const links = await Server.start({ args: ["--sync-output", "url"] });
+    const input = { image: `data:image/png;base64,${PIXEL.toString("base64")}` };
+    const { urls } = await links.client().predictions.create({ model: "test/copy_file", input });
+    const [{ data }] = parse((await whole(urls.stream)).text);
+    assert.ok(data.startsWith(`${links.url}/outputs/`), data);
+    assert.deepEqual(Buffer.from(await (await fetch(data)).arrayBuffer()), PIXEL);
+    await links.stop();
+});
+
+test("a model whose manifest says so does not stream", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mimeo-manifests-"));
+    writeFileSync(join(folder, "noop.yaml"), readFileSync(join(root, "tests/models/noop.yaml"), "utf8") + "streams: false\n");
+    const own = await Server.start({ manifests: folder });
+    const prediction = await own.client().predictions.create({ model: "test/noop", input: { text: "x" } });
+    assert.ok(!("stream" in prediction.urls));
+    await assert.rejects(async () => { for await (const _ of own.client().stream("test/noop", { input: { text: "x" } })); }, /does not support streaming/);
+    await own.stop();
+    rmSync(folder, { recursive: true });
+});
+
+test("when a prediction's data is gone, so is its stream", async () => {
+    const own = await Server.start({ args: ["--retention", "1"] });
+    const { id, urls } = await own.client().predictions.create({ model: "test/noop", input: { text: "x" } });
+    await until(own.client(), id, ({ data_removed }) => data_removed);
+    const { status, text } = await whole(urls.stream);
+    assert.equal(status, 404);
+    assert.ok(JSON.parse(text).detail);
+    await own.stop();
 });
 
 test("readers that go away cost nothing, and the server ends while others read", async () => {

@@ -13,6 +13,7 @@
 #include "api/resource.h"
 #include "base/err.h"
 #include "predict/predict.h"
+#include "store/store.h"
 #include "webhook/webhook.h"
 
 #define METRICS_BYTES_MAX (16u << 20)
@@ -114,8 +115,11 @@ static void each_total(void *context, const struct predict_totals_info *info)
 static void each_runner(void *context, const struct predict_runner_info *info)
 {
     char pid[16];
-    const char *const labels[] = { "model", text_of(info->model), "state", text_of(info->state),
-                                   "deployment", text_of(info->deployment), "pid", pid, NULL };
+    const char *const labels[] = { "model",      text_of(info->model),
+                                   "state",      text_of(info->state),
+                                   "deployment", text_of(info->deployment),
+                                   "pid",        pid,
+                                   NULL };
     struct sections *sections = context;
 
     snprintf(pid, sizeof(pid), "%d", info->pid);
@@ -174,6 +178,21 @@ static void write_webhooks(struct webhooks *webhooks, struct buf *out)
                 totals.pending);
 }
 
+static void write_store(struct store *store, struct buf *out)
+{
+    struct store_totals totals;
+
+    store_totals(store, &totals);
+    write_head("mimeo_store_commit_seconds", "summary",
+               "How long transactions took until they were on disk.", out);
+    buf_printf(
+        out, "mimeo_store_commit_seconds_sum %.6f\nmimeo_store_commit_seconds_count %" PRId64 "\n",
+        (double)totals.commit_us / 1e6, totals.commits);
+    write_plain(out, "mimeo_store_writes_total", "counter", "Changes in them.", totals.writes);
+    write_plain(out, "mimeo_store_waiting", "gauge", "Changes not yet taken by one.",
+                totals.waiting);
+}
+
 static void write_process(struct buf *out)
 {
     long pages = 0, resident = 0;
@@ -208,6 +227,7 @@ static void get(struct http_call *call)
     metrics_write(api->metrics, &body);
     write_predictions(api->predict, &body);
     write_webhooks(api->webhooks, &body);
+    write_store(api->store, &body);
     write_process(&body);
     if (body.failed) {
         err_set(&err, ERR_NO_MEMORY, "not enough memory for the metrics");

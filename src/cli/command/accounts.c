@@ -1,9 +1,9 @@
 /* mimeo accounts [list] | set NAME: plans and credit, in the data folder's store, whether or not a
  * server runs on it (a running one notices within a second). */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "account/account.h"
 #include "base/err.h"
 #include "base/option.h"
 #include "cli/command.h"
@@ -113,6 +113,13 @@ static bool dollars_read(struct str text, int64_t *ret_microusd)
     return true;
 }
 
+static bool plan_is_name(const char *text)
+{
+    struct account_plan plan;
+
+    return account_plan_parse(str_from(text), &plan, NULL) && strcmp(plan.name, text) == 0;
+}
+
 static int accounts_set(struct store *store, const char *name, const struct option_values *values)
 {
     const char *plan = option_string(values, "plan"), *credit = option_string(values, "credit");
@@ -121,6 +128,8 @@ static int accounts_set(struct store *store, const char *name, const struct opti
     struct err err = { 0 };
     struct arena arena;
 
+    if (plan && !plan_is_name(plan))
+        return cli_misuse("--plan needs a plan's name: letters, digits, '-' and '_'");
     arena_init(&arena, ARENA_BYTES_MAX);
     bool ok = store_account_get(store, name, &arena, &account, &err);
     if (!ok && err.kind == ERR_NOT_FOUND) {
@@ -163,9 +172,8 @@ static int accounts_run(const struct option_values *values, int argc, char **arg
         return cli_misuse("unexpected argument '%.40s'", argv[set ? 2 : 1]);
     if (set && argc < 2)
         return cli_misuse("set needs the account's name");
-    if (set != changes)
-        return cli_misuse(set ? "set needs --plan, --credit or --no-credit"
-                              : "--plan and --credit go with `set NAME`");
+    if (set && !changes)
+        return cli_misuse("set needs --plan, --credit or --no-credit");
     if (option_given(values, "credit") && option_boolean(values, "no-credit"))
         return cli_misuse("--credit and --no-credit exclude each other");
     if (!place_data_folder(option_string(values, "data"), folder, &err) ||

@@ -219,9 +219,8 @@ static void secrets_are_not_shown(void **state)
                            &schema, NULL));
     version.input_schema = schema;
     prediction.input = S("{\"a\":1,\"key\":\"hunter2\",\"pass\":\"hunter3\"}");
-    assert_non_null(
-        strstr(render_with(fixture, &options, &prediction),
-               "\"input\":{\"a\":1,\"key\":\"**********\",\"pass\":\"**********\"},"));
+    assert_non_null(strstr(render_with(fixture, &options, &prediction),
+                           "\"input\":{\"a\":1,\"key\":\"**********\",\"pass\":\"**********\"},"));
     json_decref(schema);
 }
 

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,11 +75,50 @@ static void a_lingering_socket_shows_its_end_and_takes_what_still_comes(void **s
     guard_free(guard);
 }
 
+static void count_end(void *context)
+{
+    atomic_fetch_add((atomic_int *)context, 1);
+}
+
+static void the_end_of_a_watched_client_is_told_once(void **state)
+{
+    struct guard *guard;
+    struct guard_connection *watched[2];
+    atomic_int counts[2] = { 0, 0 };
+    struct err err;
+    int pairs[2][2];
+    (void)state;
+    assert_true(guard_new(&guard, &err));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+        watched[i] = guard_add(guard, pairs[i][0]);
+        guard_watch_end(guard, watched[i], count_end, &counts[i]);
+    }
+    assert_int_equal(send(pairs[0][1], "x", 1, 0), 1); /* not an end */
+    guard_unwatch_end(guard, watched[1]);
+    close(pairs[1][1]);
+    close(pairs[0][1]);
+    for (int waited = 0; !atomic_load(&counts[0]) && waited < 2000; waited += 5)
+        poll(NULL, 0, 5);
+    poll(NULL, 0, 50);
+    assert_int_equal(atomic_load(&counts[0]), 1);
+    assert_int_equal(atomic_load(&counts[1]), 0);
+    guard_watch_end(guard, NULL, count_end, NULL);
+    guard_unwatch_end(guard, NULL);
+    for (int i = 0; i < 2; i++) {
+        guard_unwatch_end(guard, watched[i]);
+        guard_remove(guard, watched[i]);
+        close(pairs[i][0]);
+    }
+    guard_free(guard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overdue_connections_are_cut_and_others_are_not),
         cmocka_unit_test(a_lingering_socket_shows_its_end_and_takes_what_still_comes),
+        cmocka_unit_test(the_end_of_a_watched_client_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,10 +77,37 @@ static void a_full_server_serves_those_it_has(void **state)
     http_server_stop(server, 1000);
 }
 
+static void the_limit_on_files_is_raised_for_connections(void **state)
+{
+    struct http_server_options options = {
+        .listen = "127.0.0.1:0", .tables = tables, .workers = 1, .connections_max = 400
+    };
+    struct http_server *server;
+    struct err err = { .kind = ERR_NONE };
+    struct rlimit before, limit;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = (struct rlimit){ .rlim_cur = 256, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(http_server_start(&options, &server, &err));
+    assert_int_equal(http_server_connections_max(server), 400);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(limit.rlim_cur > 400);
+    http_server_stop(server, 0);
+    /* What the system does not allow is not promised. */
+    limit.rlim_cur = limit.rlim_max = 512;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    options.connections_max = 100000;
+    assert_true(http_server_start(&options, &server, &err));
+    assert_in_range(http_server_connections_max(server), 100, 511);
+    http_server_stop(server, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_server_serves_those_it_has),
+        cmocka_unit_test(the_limit_on_files_is_raised_for_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,7 +140,8 @@ static int request(const struct http_server *to, const char *method, const char 
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct timeval limit = { .tv_sec = WAIT_MS / 1000 };
     char text[200];
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small); /* full sooner */
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     int len = snprintf(text, sizeof text, "%s %s%cn=%d HTTP/%s\r\nHost: h\r\n\r\n", method, path,
