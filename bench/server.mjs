@@ -27,7 +27,7 @@ const freePort = () => new Promise((resolve) => {
 });
 
 const serve = (data, ...more) => start(`${build}/mimeo`, ["serve", "--listen", "127.0.0.1:0", "--data", data, "--runner", `${build}/mimeo-test-runner`,
-    "--manifests", "tests/models", "--log-level", "warn", "--creates-per-minute", "1000000", "--calls-per-minute", "10000000", ...more], /listening on http:\/\/127\.0\.0\.1:(\d+)/);
+    "--manifests", "tests/models", "--log-level", "warn", "--creates-per-minute", "100000000", "--calls-per-minute", "100000000", ...more], /listening on http:\/\/127\.0\.0\.1:(\d+)/);
 
 function load(port, path, { connections, body, duration = seconds, headers = [] }) {
     const args = ["-c", connections, "-t", duration, "-m", "POST", "-H", "Content-Type: application/json", "-H", `Authorization: Bearer ${TOKEN}`,

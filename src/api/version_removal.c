@@ -21,9 +21,10 @@
 #include "registry/registry.h"
 #include "store/store.h"
 
-#define REMOVAL_BATCH 20 /* predictions read at once; their inputs may be large */
+#define REMOVAL_BATCH 100 /* predictions read at once */
 #define REMOVAL_MEMORY_BYTES (512u << 20)
-#define REMOVAL_AGAIN_S 1 /* between rounds, while something is left */
+#define REMOVAL_AGAIN_S 1   /* between rounds, while something is left */
+#define REMOVAL_FAILED_S 60 /* and after a failure */
 
 struct version_removal {
     struct version_removal_options options;
@@ -31,7 +32,7 @@ struct version_removal {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool stopping, woken; /* under lock */
-    bool left;            /* the thread's: this round has left something for the next */
+    bool left, failed;    /* the thread's: this round has left something for the next */
 };
 
 static bool is_stopping(struct version_removal *removal)
@@ -108,20 +109,35 @@ static bool cancel_prediction(struct version_removal *removal, const char *id, s
 /* ---- One version ------------------------------------------------------------------------------
  */
 
+/* As many as memory allows: one may have a picture in its input. Each read looks at all predictions
+ * of the store, so few large ones are better. */
+static bool read_batch(struct version_removal *removal, const char *version, struct arena *arena,
+                       struct prediction **ret_predictions, int *ret_count, struct err *err)
+{
+    struct store_prediction_query query = { .version = version, .kind = STORE_KIND_BOTH };
+
+    for (query.limit = REMOVAL_BATCH;; query.limit /= 10) {
+        if (store_prediction_list(removal->options.store, &query, arena, ret_predictions, ret_count,
+                                  err))
+            return true;
+        if (query.limit < 10 || (err->kind != ERR_NO_MEMORY && err->kind != ERR_TOO_LARGE))
+            return false;
+        arena_done(arena);
+        arena_init(arena, REMOVAL_MEMORY_BYTES);
+    }
+}
+
 /* *ret_done: none is left. */
 static bool remove_batch(struct version_removal *removal, const char *version, bool *ret_done,
                          struct err *err)
 {
-    struct store_prediction_query query = { .version = version,
-                                            .kind = STORE_KIND_BOTH,
-                                            .limit = REMOVAL_BATCH };
-    struct prediction *predictions;
+    struct prediction *predictions = NULL;
     struct arena arena;
     int count = 0;
     bool ok;
 
     arena_init(&arena, REMOVAL_MEMORY_BYTES);
-    ok = store_prediction_list(removal->options.store, &query, &arena, &predictions, &count, err);
+    ok = read_batch(removal, version, &arena, &predictions, &count, err);
     for (int i = 0; ok && i < count; i++)
         ok = prediction_status_is_terminal(predictions[i].status)
                  ? remove_prediction(removal, &predictions[i], err)
@@ -169,7 +185,7 @@ static bool remove_version(void *context, const char *full_name, const char *ver
     if (!ok) {
         log_error(LOG_WARN, "version_removal_failed", &err, "model=\"%s\" version=%s", full_name,
                   version);
-        removal->left = true;
+        removal->left = removal->failed = true;
     }
     return !is_stopping(removal);
 }
@@ -181,11 +197,11 @@ static void round_of(struct version_removal *removal)
 {
     struct err err;
 
-    removal->left = false;
+    removal->left = removal->failed = false;
     if (model_documents_each_deleting(removal->options.documents, remove_version, removal, &err))
         return;
     log_error(LOG_WARN, "version_removal_failed", &err, "while=reading");
-    removal->left = true;
+    removal->left = removal->failed = true;
 }
 
 static void *run(void *context)
@@ -196,7 +212,7 @@ static void *run(void *context)
     for (;;) {
         round_of(removal);
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += REMOVAL_AGAIN_S;
+        until.tv_sec += removal->failed ? REMOVAL_FAILED_S : REMOVAL_AGAIN_S;
         pthread_mutex_lock(&removal->lock);
         while (!removal->stopping && !removal->woken) {
             if (!removal->left)

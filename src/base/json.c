@@ -227,7 +227,7 @@ static bool json_write_real(double value, struct buf *out)
     int count = 0;
     json_shortest_digits(value, text);
     char *exponent_text = strchr(text, 'e');
-    int exponent = exponent_text ? atoi(exponent_text + 1) : 0;
+    int exponent = exponent_text ? (int)strtol(exponent_text + 1, NULL, 10) : 0;
     for (char *c = text; c < exponent_text && count < 20; c++) {
         if (*c >= '0' && *c <= '9') /* also skips the point, whatever a locale makes of it */
             digits[count++] = *c;

@@ -14,9 +14,9 @@ struct err;
  * line and column otherwise. Any thread. */
 bool json_parse(struct str text, json_t **ret_value, struct err *err);
 
-/* Append the compact text of a value (UTF-8 kept, no spaces; reals printed in the shortest form, as JavaScript does,
- * that reads back the same). sort_keys: object keys in byte order, at every depth. False when the
- * buffer is full. */
+/* Append the compact text of a value (UTF-8 kept, no spaces; reals printed in the shortest form, as
+ * JavaScript does, that reads back the same). sort_keys: object keys in byte order, at every depth.
+ * False when the buffer is full. */
 bool json_write(const json_t *value, bool sort_keys, struct buf *out);
 
 /* Append a string as a JSON string literal, quotes included; invalid UTF-8 bytes become U+FFFD. */

@@ -35,15 +35,15 @@ struct prediction {
     int64_t created_us; /* Unix time; 0 below means none */
     int64_t started_us;
     int64_t completed_us;
-    struct str metrics;               /* JSON object text; empty: none */
-    const char *webhook;              /* NULL: none */
-    const char *base_url;             /* what links in its webhooks' bodies start with; NULL: none */
+    struct str metrics;   /* JSON object text; empty: none */
+    const char *webhook;  /* NULL: none */
+    const char *base_url; /* what links in its webhooks' bodies start with; NULL: none */
     struct str webhook_events_filter; /* JSON array text; empty: none */
     const char *deployment;           /* "owner/name"; NULL: none */
     bool is_training;
-    const char *destination;          /* a training's: "owner/name" of the model it makes */
-    int64_t deadline_us;              /* 0: none */
-    int attempts;                     /* how often a runner was given it */
+    const char *destination; /* a training's: "owner/name" of the model it makes */
+    int64_t deadline_us;     /* 0: none */
+    int attempts;            /* how often a runner was given it */
     bool cancel_requested;
     bool data_removed;
 };

@@ -173,7 +173,11 @@ static void sweep_store(struct retention *retention)
         .sweep = { .now_us = now_us,
                    .deliveries_before_us = now_us - DELIVERIES_KEPT_S * INT64_C(1000000) },
     };
-    if (!store_write_wait(retention->store, &write, &err))
+    bool ok;
+    do /* one write takes a bounded portion: applied says that there may be more */
+        ok = store_write_wait(retention->store, &write, &err);
+    while (ok && write.applied && !is_stopping(retention));
+    if (!ok)
         log_error(LOG_WARN, "store_sweep_failed", &err, "again_in_s=%d", STORE_SWEEP_S);
 }
 

@@ -104,8 +104,8 @@ struct run {
     int64_t started_us;  /* Unix time */
     int64_t started_monotonic_us;
     int64_t elapsed_us; /* from its start to its end */
-    struct logs logs; /* (locked) */
-    json_t *texts;    /* (locked) array of strings */
+    struct logs logs;   /* (locked) */
+    json_t *texts;      /* (locked) array of strings */
     size_t text_bytes;
     json_t *metrics; /* object */
     struct run_file *outputs;

@@ -29,6 +29,6 @@ struct table_entry *table_remove(struct table *table, const char *id);     /* or
 /* Calls each(context, entry) for all, in no order; it must not change the table. */
 void table_each(const struct table *table,
                 void (*each)(void *context, const struct table_entry *entry), void *context);
-struct table_entry *table_any(const struct table *table);                  /* NULL when empty */
+struct table_entry *table_any(const struct table *table); /* NULL when empty */
 
 #endif

@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { PIXEL, Server, TOKEN, root } from "./server.mjs";
+import { PIXEL, Server, TOKEN, root, sleep } from "./server.mjs";
 
 let server, folder;
 before(async () => {
@@ -95,4 +95,18 @@ test("the list names every function with its model", async () => {
     const lost = functions.find((one) => one.name === "lost");
     assert.deepEqual([lost.ready, lost.version], [false, null]);
     assert.equal((await server.call("GET", "/api", { token: null })).status, 401);
+});
+
+test("what is not ready in time goes on under its id", async () => {
+    const { Input } = (await server.call("GET", "/v1/models/test/sleep")).json.latest_version.openapi_schema.components.schemas;
+    const name = Object.keys(Input.properties)[0];
+    const ending = await Server.start({ manifests: folder });
+    const waiting = ending.call("POST", "/api/sleep", { body: { [name]: name.endsWith("_ms") ? 30000 : 30 } });
+    for (let i = 0; i < 100 && (await ending.call("GET", "/v1/predictions")).json.results.length === 0; i++) await sleep(20);
+    await sleep(200);
+    const stopped = ending.stop(); // ends waits as the minute's end would
+    const answer = await waiting;
+    assert.equal(answer.status, 504, answer.text);
+    assert.match(answer.json.prediction, /^[0-9a-z]{26}$/);
+    await stopped;
 });

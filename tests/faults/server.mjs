@@ -25,7 +25,7 @@ export class Server {
         const { args = [], env = {}, wrap = [] } = { ...this.options, ...more };
         const [program, ...rest] = [...wrap, `${build}/mimeo`, "serve", "--listen", "127.0.0.1:0", "--data", this.data,
             "--runner", `${build}/mimeo-test-runner`, "--manifests", "tests/models", "--cancel-grace", "300", "--log-level", "warn",
-            "--creates-per-minute", "1000000", "--calls-per-minute", "10000000", ...args];
+            "--creates-per-minute", "100000000", "--calls-per-minute", "100000000", ...args];
         this.process = spawn(program, rest, { cwd: root, env: { ...process.env, MIMEO_TOKEN: TOKEN, ...env }, stdio: ["ignore", "pipe", "pipe"] });
         this.process.stderr.on("data", (chunk) => { this.log = (this.log + chunk).slice(-20000); });
         this.ended = new Promise((resolve) => this.process.once("exit", (code, signal) => resolve(code ?? signal)));

@@ -21,6 +21,7 @@
 #include "registry/registry.h"
 
 #define DEPLOYMENT_NAME_MAX 100
+#define PREDICTION_BYTES (256u << 20)        /* one record */
 #define DEPLOYMENT_QUIET_DEFAULT_S (15 * 60) /* unused that long before it may be deleted */
 
 #define CONFIGURATION_PROPERTIES                                                                   \
@@ -266,8 +267,10 @@ static bool is_quiet(struct http_call *call, const char *full_name)
                                             .kind = STORE_KIND_PREDICTIONS,
                                             .limit = 1 };
     struct prediction *found;
+    struct arena arena;
     struct err err;
     int count = 0;
+    bool ok;
 
     if (quiet_s < 0)
         return true;
@@ -275,8 +278,10 @@ static bool is_quiet(struct http_call *call, const char *full_name)
         quiet_s = DEPLOYMENT_QUIET_DEFAULT_S;
     query.account = http_account(call);
     query.created_after_us = clock_now_us() - quiet_s * INT64_C(1000000);
-    if (!store_prediction_list(api_of(call)->store, &query, http_arena(call), &found, &count,
-                               &err)) {
+    arena_init(&arena, PREDICTION_BYTES);
+    ok = store_prediction_list(api_of(call)->store, &query, &arena, &found, &count, &err);
+    arena_done(&arena);
+    if (!ok) {
         problem_reply(call, &err);
         return false;
     }

@@ -13,11 +13,14 @@
 #include "api/reply.h"
 #include "api/resource.h"
 #include "api/version_removal.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "registry/registry.h"
 #include "store/store.h"
+
+#define TRAINING_BYTES (256u << 20) /* one record */
 
 #define URL_TYPE "{\"type\":\"string\",\"format\":\"uri\"}"
 #define TEXT_TYPE "{\"type\":\"string\",\"maxLength\":100000}"
@@ -194,30 +197,43 @@ static bool mark(void *context, json_t *document, struct err *err)
            err_set(err, ERR_NOT_FOUND, "There is no such version");
 }
 
-/* Does a deployment use it, or was something trained from it? False: answered. */
+/* Was something trained from it? */
+static bool has_trainings(struct store *store, const char *id, bool *ret_has, struct err *err)
+{
+    struct store_prediction_query query = { .version = id,
+                                            .kind = STORE_KIND_TRAININGS,
+                                            .limit = 1 };
+    struct prediction *found;
+    struct arena arena;
+    int count = 0;
+    bool ok;
+
+    arena_init(&arena, TRAINING_BYTES);
+    ok = store_prediction_list(store, &query, &arena, &found, &count, err);
+    arena_done(&arena);
+    *ret_has = count > 0;
+    return ok;
+}
+
+/* Does nothing need the version? False: answered. */
 static bool is_unused(struct http_call *call, const char *id)
 {
-    struct store_prediction_query trainings = { .version = id,
-                                                .kind = STORE_KIND_TRAININGS,
-                                                .limit = 1 };
-    struct prediction *found;
-    int count = 0;
-    bool used = false;
+    struct store *store = api_of(call)->store;
+    bool deployed = false, trained = false;
     struct err err;
 
-    if (!deployment_documents_use(api_of(call)->store, id, &used, &err) ||
-        !store_prediction_list(api_of(call)->store, &trainings, http_arena(call), &found, &count,
-                               &err)) {
+    if (!deployment_documents_use(store, id, &deployed, &err) ||
+        !has_trainings(store, id, &trained, &err)) {
         problem_reply(call, &err);
         return false;
     }
-    if (used)
+    if (deployed)
         problem_reply_detail(call, 409, "Conflict",
                              "A deployment uses this version: change or delete it first");
-    else if (count > 0)
+    else if (trained)
         problem_reply_detail(call, 409, "Conflict",
                              "Trainings started from this version: it cannot be deleted");
-    return !used && count == 0;
+    return !deployed && !trained;
 }
 
 static void delete_version(struct http_call *call)
