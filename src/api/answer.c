@@ -72,7 +72,7 @@ void answer_now(struct http_call *call, const char *id, enum waits_kind kind)
     if (!predict_get(api_of(call)->predict, NULL, id, &arena, &prediction, &err)) {
         problem_reply(call, &err);
     } else if (kind == WAITS_FUNCTION) {
-        function_answer(call, &prediction);
+        functions_answer(call, &prediction);
     } else {
         buf_init(&body, RENDER_BYTES_MAX);
         render_prediction(&options, &prediction, &body);

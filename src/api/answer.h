@@ -11,7 +11,7 @@ void answer_prediction(struct http_call *call, int status, const struct predicti
 
 /* Answer on a thread of api->answers. A create: 201 and the prediction when it has ended, else 202
  * and a prediction that looks not begun. A replayed create: 201 and the prediction as it is. A
- * cancel: 200 and the prediction. A function: as function_answer does. Does not block. */
+ * cancel: 200 and the prediction. A function: as functions_answer does. Does not block. */
 void answer_after_wait(struct http_call *call, const char *id, enum waits_kind kind);
 
 /* The same on this thread, which may block on the store. */

@@ -8,6 +8,6 @@ struct prediction;
 
 /* Answer a call of a function with the record of its prediction, ended or not. May read the
  * output's files, so not on a thread that must not block. */
-void function_answer(struct http_call *call, const struct prediction *prediction);
+void functions_answer(struct http_call *call, const struct prediction *prediction);
 
 #endif

@@ -298,7 +298,7 @@ static void reply_late(struct http_call *call, const struct prediction *predicti
     reply_json(call, 504, &body);
 }
 
-void function_answer(struct http_call *call, const struct prediction *prediction)
+void functions_answer(struct http_call *call, const struct prediction *prediction)
 {
     if (prediction->status == PREDICTION_SUCCEEDED)
         reply_output(call, prediction);
