@@ -50,7 +50,7 @@ static void end_free(struct webhooks *webhooks, struct end *end)
     unlink_end(end);
     map_remove(&webhooks->ends, &end->entry);
     end->host->loaded--;
-    host_put(webhooks, end->host);
+    webhooks_host_put(webhooks, end->host);
     arena_done(&end->arena);
     free(end);
 }
@@ -104,7 +104,7 @@ static struct end *end_new(struct webhooks *webhooks, const struct store_deliver
     end->row.last_error =
         row->last_error ? arena_strdup(&end->arena, str_from(row->last_error)) : NULL;
     if (end->row.prediction && end->row.account && end->row.url && end->row.base_url)
-        end->host = host_get(webhooks, str_from(end->row.url));
+        end->host = webhooks_host_get(webhooks, str_from(end->row.url));
     if (!end->host) {
         arena_done(&end->arena);
         free(end);

@@ -43,7 +43,7 @@ static void live_free(struct webhooks *webhooks, struct live *live)
 {
     unlist(live);
     map_remove(&webhooks->lives, &live->entry);
-    host_put(webhooks, live->host);
+    webhooks_host_put(webhooks, live->host);
     free(live);
 }
 
@@ -71,7 +71,7 @@ static struct live *live_new(struct webhooks *webhooks, const char *id,
     live = calloc(1, size);
     if (!live)
         return NULL;
-    live->host = host_get(webhooks, str_from(record->webhook));
+    live->host = webhooks_host_get(webhooks, str_from(record->webhook));
     if (!live->host) {
         free(live);
         return NULL;

@@ -91,9 +91,10 @@ struct webhooks {
     struct webhook_totals totals;
 };
 
-/* webhook.c: NULL when memory is short. Every host_get is undone by one host_put. */
-struct host *host_get(struct webhooks *webhooks, struct str url);
-void host_put(struct webhooks *webhooks, struct host *host);
+/* webhooks.c: NULL when memory is short. Every webhooks_host_get is undone by one
+ * webhooks_host_put. */
+struct host *webhooks_host_get(struct webhooks *webhooks, struct str url);
+void webhooks_host_put(struct webhooks *webhooks, struct host *host);
 void webhooks_poke(struct webhooks *webhooks); /* the thread looks again */
 
 /* url.c: "host:port" of an http URL. */

@@ -22,7 +22,7 @@
 /* ---- Hosts ------------------------------------------------------------------------------------
  */
 
-struct host *host_get(struct webhooks *webhooks, struct str url)
+struct host *webhooks_host_get(struct webhooks *webhooks, struct str url)
 {
     struct str authority = { NULL, 0 };
     char name[HOST_BYTES_MAX];
@@ -49,7 +49,7 @@ struct host *host_get(struct webhooks *webhooks, struct str url)
     return host;
 }
 
-void host_put(struct webhooks *webhooks, struct host *host)
+void webhooks_host_put(struct webhooks *webhooks, struct host *host)
 {
     if (--host->users > 0)
         return;
