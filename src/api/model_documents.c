@@ -32,6 +32,8 @@ struct model_documents {
     struct registry *registry;
     pthread_mutex_t lock; /* held across changes, which block on the store */
     size_t put_bytes;     /* (locked) JSON text of all manifests that the registry was given */
+    void (*retired)(void *context); /* (locked) */
+    void *retired_context;
     char weights_folder[4096];
 };
 
@@ -244,6 +246,31 @@ static bool create(struct model_documents *documents, const char *account, const
     return ok;
 }
 
+/* The registry and the store get what differs. */
+static bool keep(struct model_documents *documents, const struct registry_model *model,
+                 const json_t *before, const json_t *after, const struct registry_model **ret_model,
+                 struct err *err)
+{
+    const json_t *manifest = json_object_get(before, "manifest");
+    const json_t *next = json_object_get(after, "manifest");
+    bool same = json_equal(manifest, next);
+
+    *ret_model = model;
+    if (same && json_equal(before, after))
+        return true;
+    if (!same && !put(documents, model->account, next, ret_model, err))
+        return false;
+    if (!store(documents, model->account, model->full_name, after, STORE_IF_PRESENT, err)) {
+        if (!same)
+            registry_put(documents->registry, model->account, manifest, ret_model, NULL);
+        return false;
+    }
+    if (documents->retired && json_array_size(json_object_get(after, "deleting")) >
+                                  json_array_size(json_object_get(before, "deleting")))
+        documents->retired(documents->retired_context);
+    return true;
+}
+
 static bool change(struct model_documents *documents, const struct registry_model *model,
                    model_documents_edit *edit, void *context,
                    const struct registry_model **ret_model, struct err *err)
@@ -255,13 +282,7 @@ static bool change(struct model_documents *documents, const struct registry_mode
         return false;
     after = json_deep_copy(before);
     ok = after || err_set(err, ERR_NO_MEMORY, "not enough memory for a model");
-    ok = ok && edit(context, after, err) &&
-         put(documents, model->account, json_object_get(after, "manifest"), ret_model, err);
-    if (ok && !store(documents, model->account, model->full_name, after, STORE_IF_PRESENT, err)) {
-        ok = false;
-        registry_put(documents->registry, model->account, json_object_get(before, "manifest"),
-                     ret_model, NULL);
-    }
+    ok = ok && edit(context, after, err) && keep(documents, model, before, after, ret_model, err);
     json_decref(before);
     json_decref(after);
     return ok;
@@ -273,36 +294,99 @@ static bool delete_one(struct model_documents *documents, const struct registry_
     struct store_document row = { .kind = DOCUMENT_KIND, .id = model->full_name };
     struct store_write write = { .kind = STORE_DOCUMENT_DELETE, .document = &row };
     json_t *document;
-    size_t deleting;
+    size_t deleting, trained;
 
     if (!read_document(documents, model->full_name, &document, err))
         return false;
     deleting = json_array_size(json_object_get(document, "deleting"));
+    trained = json_object_size(json_object_get(document, "trained"));
     json_decref(document);
     if (deleting > 0)
         return err_set(err, ERR_CONFLICT,
                        "The model's versions are still being deleted; try again in a moment");
+    if (trained > 0)
+        return err_set(err, ERR_CONFLICT, "A training is making a version of the model");
     return store_write_wait(documents->store, &write, err) &&
            registry_remove(documents->registry, model->full_name, err);
+}
+
+/* Takes it off a list of ids, or of objects with one. */
+static bool take_off(json_t *list, const char *id)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *one =
+            json_is_object(item) ? json_get_string(item, "id") : json_string_value(item);
+
+        if (one && strcmp(one, id) == 0)
+            return json_array_remove(list, i) == 0;
+    }
+    return false;
+}
+
+static bool is_trained(const json_t *document, const char *version)
+{
+    const char *training;
+    json_t *value;
+
+    json_object_foreach(json_object_get(document, "trained"), training, value)
+    {
+        if (json_is_string(value) && strcmp(json_string_value(value), version) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool model_document_forget_trained(json_t *document, const char *training)
+{
+    json_t *trained = json_object_get(document, "trained");
+    json_t *version = json_incref(json_object_get(trained, training));
+    bool ok = true;
+
+    if (!version)
+        return true;
+    json_object_del(trained, training);
+    /* Not another training's as well: the same weights are the same version. */
+    if (json_is_string(version) && !is_trained(document, json_string_value(version))) {
+        json_t *deleting = json_object_get(document, "deleting");
+
+        take_off(json_object_get(json_object_get(document, "manifest"), "versions"),
+                 json_string_value(version));
+        take_off(deleting, json_string_value(version));
+        ok = json_array_append(deleting, version) == 0;
+    }
+    json_decref(version);
+    return ok;
 }
 
 bool model_document_retire(json_t *document, const char *version)
 {
     json_t *versions = json_object_get(json_object_get(document, "manifest"), "versions");
+    json_t *trained = json_object_get(document, "trained"), *value;
+    const char *training;
+    void *next;
 
-    for (size_t i = 0; i < json_array_size(versions); i++) {
-        const char *id = json_get_string(json_array_get(versions, i), "id");
-
-        if (id && strcmp(id, version) == 0)
-            return json_array_append_new(json_object_get(document, "deleting"),
-                                         json_string(version)) == 0 &&
-                   json_array_remove(versions, i) == 0;
+    if (!take_off(versions, version))
+        return false;
+    json_object_foreach_safe(trained, next, training, value)
+    {
+        if (json_is_string(value) && strcmp(json_string_value(value), version) == 0)
+            json_object_del(trained, training);
     }
-    return false;
+    return json_array_append_new(json_object_get(document, "deleting"), json_string(version)) == 0;
 }
 
 /* ---- The same, with the lock ------------------------------------------------------------------
  */
+
+void model_documents_on_retired(struct model_documents *documents, void (*retired)(void *context),
+                                void *context)
+{
+    pthread_mutex_lock(&documents->lock);
+    documents->retired = retired;
+    documents->retired_context = context;
+    pthread_mutex_unlock(&documents->lock);
+}
 
 bool model_documents_create(struct model_documents *documents, const char *account,
                             const json_t *manifest, const struct registry_model **ret_model,

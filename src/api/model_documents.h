@@ -22,7 +22,7 @@ struct store;
 #define MODEL_DOCUMENTS_MAX 1000 /* per account, as on the public API */
 
 /* A document: "manifest", what the registry takes; "deleting", the ids of versions that are being
- * removed; "trained", the version that each training has made, by its id. */
+ * removed; "trained", by a training's id, the version that it has made, or is about to make. */
 
 struct model_documents_options {
     struct store *store; /* all borrowed */
@@ -49,6 +49,11 @@ bool model_documents_change(struct model_documents *documents, const char *full_
                             model_documents_edit *edit, void *context,
                             const struct registry_model **ret_model, struct err *err);
 
+/* Call retired(context) whenever a version was added to those that are being removed (NULL: nobody
+ * any more). It must not block, nor call these functions. */
+void model_documents_on_retired(struct model_documents *documents, void (*retired)(void *context),
+                                void *context);
+
 /* For edits: a version moves from the manifest to those that are being removed. False when the
  * manifest has none of that id, or memory is short. */
 bool model_document_retire(json_t *document, const char *version);
@@ -69,7 +74,8 @@ bool model_documents_weights_path(const struct model_documents *documents, const
                                   const char *version, char *ret_path, size_t size);
 
 /* predict_trained of predict/predict.h (context: the documents): a training's files become a
- * version of its destination, with a weights folder of its own. trained_versions.c. */
+ * version of its destination, with a weights folder of its own; without files, what the training
+ * has made is removed. trained_versions.c. */
 bool model_documents_trained(void *documents, const struct prediction *training,
                              const struct predict_weights *weights, int count,
                              char ret_version_id[65], struct err *err);

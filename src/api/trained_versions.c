@@ -1,8 +1,10 @@
 /* What a training has learned becomes a version of its destination.
  *
  * The files are copied to a folder beside their place, and hashed on the way; the hash is the
- * version's id. Then the folder gets its name, and the model's document and the registry get the
- * version. Each step can be repeated; a version that the same training made before is removed. */
+ * version's id. The model's document notes it, the folder gets its name, and the document and the
+ * registry get the version. Each step can be repeated; a version that the same training made before
+ * is removed. So is, by the note, what there is of the version when the training then ends in
+ * another way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -193,22 +195,72 @@ static bool is_leaving(const json_t *deleting, const char *id)
     return false;
 }
 
-static bool record(void *context, json_t *document, struct err *err)
+/* Before there is anything with the version's name. */
+static bool note(void *context, json_t *document, struct err *err)
 {
     const struct made *made = context;
-    json_t *manifest = json_object_get(document, "manifest");
     json_t *trained = json_object_get(document, "trained");
     const char *before = json_get_string(trained, made->training->id);
 
     if (is_leaving(json_object_get(document, "deleting"), made->id))
         return err_set(err, ERR_UNAVAILABLE, "the same version is still being removed");
-    if (before && strcmp(before, made->id) != 0)
-        model_document_retire(document, before);
-    if (!set_runner(manifest, made->base->model, err) ||
-        (!has_version(manifest, made->id) && !add_version(manifest, made, err)))
-        return false;
-    return json_object_set_new(trained, made->training->id, json_string(made->id)) == 0 ||
+    if (before && strcmp(before, made->id) == 0)
+        return true;
+    return (model_document_forget_trained(document, made->training->id) &&
+            json_object_set_new(trained, made->training->id, json_string(made->id)) == 0) ||
            err_set(err, ERR_NO_MEMORY, "not enough memory for a version");
+}
+
+static bool record(void *context, json_t *document, struct err *err)
+{
+    const struct made *made = context;
+    json_t *manifest = json_object_get(document, "manifest");
+
+    return set_runner(manifest, made->base->model, err) &&
+           (has_version(manifest, made->id) || add_version(manifest, made, err));
+}
+
+static bool make(struct model_documents *documents, struct made *made,
+                 const struct predict_weights *weights, int count, const char *folder,
+                 struct err *err)
+{
+    const char *destination = made->training->destination;
+    const struct registry_model *model;
+
+    made->base =
+        registry_resolve(model_documents_registry(documents), str_from(made->training->version));
+    if (!made->base)
+        return err_set(err, ERR_MODEL, "The version that was trained is gone");
+    if (copy_all(made, weights, count, folder, err) &&
+        model_documents_change(documents, destination, note, made, &model, err) &&
+        name_folder(documents, made, folder, err) &&
+        model_documents_change(documents, destination, record, made, &model, err))
+        return true;
+    if (err->kind == ERR_NOT_FOUND || err->kind == ERR_INVALID || err->kind == ERR_CONFLICT)
+        err->kind = ERR_MODEL; /* trying again would not help */
+    return false;
+}
+
+/* The training did not succeed: what it has made, if anything, goes. */
+static bool forget(void *context, json_t *document, struct err *err)
+{
+    const struct made *made = context;
+
+    return model_document_forget_trained(document, made->training->id) ||
+           err_set(err, ERR_NO_MEMORY, "not enough memory for a model");
+}
+
+static bool take_back(struct model_documents *documents, struct made *made, struct err *err)
+{
+    const struct registry_model *model;
+    struct err why = { 0 };
+
+    if (model_documents_change(documents, made->training->destination, forget, made, &model,
+                               &why) ||
+        why.kind == ERR_NOT_FOUND)
+        return true;
+    *err = why;
+    return false;
 }
 
 bool model_documents_trained(void *context, const struct prediction *training,
@@ -216,25 +268,18 @@ bool model_documents_trained(void *context, const struct prediction *training,
                              char ret_version_id[65], struct err *err)
 {
     struct model_documents *documents = context;
-    const struct registry_model *model;
     struct made made = { .training = training };
     char name[64], folder[PATH_SIZE];
+    bool ok;
 
-    made.base = registry_resolve(model_documents_registry(documents), str_from(training->version));
-    if (!made.base)
-        return err_set(err, ERR_MODEL, "The version that was trained is gone");
     snprintf(name, sizeof(name), ".%s.new", training->id);
     if (!model_documents_weights_path(documents, training->destination, name, folder,
                                       sizeof(folder)))
         return err_set(err, ERR_MODEL, "The name of the trained model is too long");
-    if (!copy_all(&made, weights, count, folder, err) ||
-        !name_folder(documents, &made, folder, err) ||
-        !model_documents_change(documents, training->destination, record, &made, &model, err)) {
+    ok = count > 0 ? make(documents, &made, weights, count, folder, err)
+                   : take_back(documents, &made, err);
+    if (!ok || count == 0)
         file_remove_tree(folder, NULL);
-        if (err->kind == ERR_NOT_FOUND || err->kind == ERR_INVALID || err->kind == ERR_CONFLICT)
-            err->kind = ERR_MODEL; /* trying again would not help */
-        return false;
-    }
     str_copy(str_from(made.id), ret_version_id, sizeof(made.id));
-    return true;
+    return ok;
 }

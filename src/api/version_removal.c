@@ -228,6 +228,17 @@ static void *run(void *context)
     }
 }
 
+/* A version is to be removed. Any thread. */
+static void wake(void *context)
+{
+    struct version_removal *removal = context;
+
+    pthread_mutex_lock(&removal->lock);
+    removal->woken = true;
+    pthread_cond_signal(&removal->changed);
+    pthread_mutex_unlock(&removal->lock);
+}
+
 bool version_removal_start(const struct version_removal_options *options,
                            struct version_removal **ret_removal, struct err *err)
 {
@@ -243,8 +254,10 @@ bool version_removal_start(const struct version_removal_options *options,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&removal->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+    model_documents_on_retired(options->documents, wake, removal);
     failed = pthread_create(&removal->thread, NULL, run, removal);
     if (failed) {
+        model_documents_on_retired(options->documents, NULL, NULL);
         free(removal);
         return err_sys(err, ERR_INTERNAL, failed, "cannot start a thread");
     }
@@ -252,18 +265,11 @@ bool version_removal_start(const struct version_removal_options *options,
     return true;
 }
 
-void version_removal_wake(struct version_removal *removal)
-{
-    pthread_mutex_lock(&removal->lock);
-    removal->woken = true;
-    pthread_cond_signal(&removal->changed);
-    pthread_mutex_unlock(&removal->lock);
-}
-
 void version_removal_stop(struct version_removal *removal)
 {
     if (!removal)
         return;
+    model_documents_on_retired(removal->options.documents, NULL, NULL);
     pthread_mutex_lock(&removal->lock);
     removal->stopping = true;
     pthread_cond_signal(&removal->changed);

@@ -19,12 +19,10 @@ struct version_removal_options {
     struct predict *predict;
 };
 
-/* Starts its thread, which looks at once for what an earlier process left. */
+/* Starts its thread, which looks at once for what an earlier process left, and whenever the
+ * documents say that a version is to be removed. */
 bool version_removal_start(const struct version_removal_options *options,
                            struct version_removal **ret_removal, struct err *err);
 void version_removal_stop(struct version_removal *removal); /* NULL is fine */
-
-/* A version was marked as deleted: look now. Any thread. */
-void version_removal_wake(struct version_removal *removal);
 
 #endif

@@ -12,6 +12,11 @@
 #include "base/err.h"
 
 #define JSON_DEPTH_MAX 128
+/* Values in one text, an object counting as eight, a list as three: some 250 MB of memory at most.
+ * A prediction's output, 16 MB of empty texts, has fewer. */
+#define JSON_VALUES_MAX 4500000
+#define JSON_OBJECT_VALUES 8
+#define JSON_ARRAY_VALUES 3
 
 /* A position in a text, for messages; both count from 1. */
 struct json_place {
@@ -54,10 +59,13 @@ static bool json_check_shape(struct str text, struct err *err)
                        place.column);
     }
     int depth = 0;
+    size_t values = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (c == '"') {
             i = json_skip_string(text, i) - 1;
+        } else if (c == ',') {
+            values++;
         } else if (c == '[' || c == '{') {
             if (++depth > JSON_DEPTH_MAX) {
                 struct json_place place = json_place_at(text, i);
@@ -65,11 +73,12 @@ static bool json_check_shape(struct str text, struct err *err)
                                "JSON is nested deeper than %d levels (line %d column %d)",
                                JSON_DEPTH_MAX, place.line, place.column);
             }
+            values += c == '{' ? JSON_OBJECT_VALUES : JSON_ARRAY_VALUES;
         } else if (c == ']' || c == '}') {
             depth--;
         }
     }
-    return true;
+    return values <= JSON_VALUES_MAX || err_set(err, ERR_INVALID, "JSON has too many values");
 }
 
 /* The length of the number token at the start of s; *ret_whole tells whether it is an integer. */

@@ -35,7 +35,8 @@ static bool store_end(struct predict *predict, const struct prediction *record,
     };
     accounting_fill(&accounting, &write, record,
                     registry_resolve(predict->options.registry, str_from(record->version)), 0, 0);
-    if (!store_write_wait(predict->options.store, &write, err))
+    if (!training_take_back(predict, record, err) ||
+        !store_write_wait(predict->options.store, &write, err))
         return false;
     predict_live_remove(predict, record->id);
     if (write.applied)
@@ -49,8 +50,10 @@ bool cancel_end_unstarted(struct predict *predict, const char *id, enum predicti
     struct arena arena;
     struct prediction record;
     arena_init(&arena, RECORD_BYTES_MAX);
-    bool ok = store_prediction_get(predict->options.store, NULL, id, &arena, &record, err) &&
-              store_end(predict, &record, status, error, err);
+    bool ok = store_prediction_get(predict->options.store, NULL, id, &arena, &record, err);
+    /* Whoever found it unfinished may have looked a while ago. */
+    if (ok && !prediction_status_is_terminal(record.status))
+        ok = store_end(predict, &record, status, error, err);
     arena_done(&arena);
     return ok;
 }

@@ -407,6 +407,20 @@ static bool make_output(struct run *run)
     return true;
 }
 
+/* An attempt may have made a version before it, or the server, died. False: it is tried again. */
+static bool take_back(struct run *run)
+{
+    struct err err = { 0 };
+    if (run->requeue || !run->has_record || run->status == PREDICTION_SUCCEEDED ||
+        training_take_back(run->predict, &run->record, &err))
+        return true;
+    log_error(LOG_ERROR, "training_not_taken_back", &err, "id=%s", run->id);
+    if (run->failures >= BLOB_ATTEMPTS)
+        return true;
+    retry_result(run);
+    return false;
+}
+
 /* Results pool: make everything durable that the record will name, then submit the record. */
 static void lifecycle_store_result(void *context)
 {
@@ -418,7 +432,7 @@ static void lifecycle_store_result(void *context)
         retry_result(run);
         return;
     }
-    if (run->status == PREDICTION_SUCCEEDED && !make_output(run))
+    if ((run->status == PREDICTION_SUCCEEDED && !make_output(run)) || !take_back(run))
         return;
     if (!file_remove_tree(run->folder, &err))
         log_error(LOG_WARN, "work_folder_not_removed", &err, "id=%s", run->id);

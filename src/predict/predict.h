@@ -40,7 +40,9 @@ struct predict_weights {
  * (the main one first) as its weights folder. Called on a thread that may block, before the end is
  * stored, so whoever sees the end can use the version. Called again for the same record when the
  * server dies in between: a version made for that record id before is to be replaced. False: the
- * training fails with err (ERR_MODEL), or all of it is tried again (other kinds). */
+ * training fails with err (ERR_MODEL), or all of it is tried again (other kinds).
+ * count 0: it has ended otherwise; what was made for it, if anything, is to be removed. Called
+ * before that end is stored; false: tried again. */
 typedef bool predict_trained(void *context, const struct prediction *record,
                              const struct predict_weights *weights, int count,
                              char ret_version_id[65], struct err *err);

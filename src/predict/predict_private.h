@@ -129,5 +129,8 @@ void totals_count(struct predict *predict, const char *model, enum prediction_st
 /* Results pool: a training has succeeded and its files are blobs: have them made a version
  * (options.trained), and write the output into run->end_output. */
 bool training_write_output(struct run *run, struct err *err);
+/* Before an end that is no success is stored: a version that an attempt has made goes. Fine for
+ * what is no training. Blocks. */
+bool training_take_back(struct predict *predict, const struct prediction *record, struct err *err);
 
 #endif

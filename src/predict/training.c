@@ -61,3 +61,11 @@ bool training_write_output(struct run *run, struct err *err)
     json_decref(output);
     return ok || err_set(err, ERR_NO_MEMORY, "There is no memory for the training's output.");
 }
+
+bool training_take_back(struct predict *predict, const struct prediction *record, struct err *err)
+{
+    const struct predict_options *options = &predict->options;
+    char id[65];
+    return !record->is_training || !options->trained ||
+           options->trained(options->trained_context, record, NULL, 0, id, err);
+}

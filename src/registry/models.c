@@ -12,6 +12,9 @@
 #include "registry/schema.h"
 
 #define MODELS_EPOCH "1970-01-01T00:00:00Z"
+#define MODELS_NODES_MAX 50000 /* values in a model's schemas; real ones have some hundreds */
+#define MODELS_NODE_BYTES 256  /* what one takes: most are objects */
+#define MODELS_SCALAR_BYTES 48
 
 static bool no_memory(struct err *err)
 {
@@ -57,10 +60,35 @@ static bool make_training(struct made_model *made, const json_t *native, const j
     document = own(made, schema_document(given, NULL));
     if (!document)
         return no_memory(err);
-    if (!schema_flatten(document, &flat, err))
+    if (!schema_flatten(document, &made->nodes_left, &flat, err))
         return err_while(err, "reading what a training of %s takes", made->model.full_name);
     *ret_schema = own(made, flat);
     return *ret_schema || no_memory(err);
+}
+
+/* A version's document and what it takes. Versions without a schema of their own share one. */
+static bool fill_schema(struct made_model *made, const json_t *row, const json_t *native,
+                        const json_t **ret_document, const json_t **ret_input, struct err *err)
+{
+    const struct registry_model *model = &made->model;
+    bool own_schema = json_is_object(json_object_get(row, "schema"));
+    json_t *input = NULL;
+
+    *ret_document = own_schema ? NULL : made->document;
+    *ret_input = own_schema ? NULL : made->input_schema;
+    if (*ret_document)
+        return true;
+    *ret_document = own(made, make_document(model->manifest, row, native));
+    if (!*ret_document)
+        return no_memory(err);
+    if (!schema_flatten(*ret_document, &made->nodes_left, &input, err))
+        return err_while(err, "reading the schema of %s", model->full_name);
+    *ret_input = own(made, input);
+    if (!own_schema) {
+        made->document = *ret_document;
+        made->input_schema = *ret_input;
+    }
+    return *ret_input || no_memory(err);
 }
 
 static bool fill_version(struct made_model *made, const json_t *row, const json_t *native,
@@ -68,15 +96,10 @@ static bool fill_version(struct made_model *made, const json_t *row, const json_
 {
     const struct registry_model *model = &made->model;
     const char *cog_version = json_get_string(row, "cog_version");
-    json_t *document = own(made, make_document(model->manifest, row, native));
-    json_t *input = NULL;
+    const json_t *document, *input;
 
-    if (!document)
-        return no_memory(err);
-    if (!schema_flatten(document, &input, err))
-        return err_while(err, "reading the schema of %s", model->full_name);
-    if (!own(made, input))
-        return no_memory(err);
+    if (!fill_schema(made, row, native, &document, &input, err))
+        return false;
     *version = (struct registry_version){
         .id = json_get_string(row, "id"),
         .created_at = json_get_string(row, "created_at"),
@@ -234,6 +257,24 @@ static bool fill_owned(struct made_model *made, const char *account)
     return full_name && model->tags && (owner || !account);
 }
 
+/* About what a value takes in memory. */
+static size_t bytes_of(const json_t *value)
+{
+    size_t bytes = MODELS_SCALAR_BYTES + json_string_length(value);
+    const char *key;
+    json_t *member;
+
+    if (json_is_object(value))
+        bytes = MODELS_NODE_BYTES;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        bytes += sizeof(json_t *) + bytes_of(json_array_get(value, i));
+    json_object_foreach((json_t *)value, key, member)
+    {
+        bytes += MODELS_SCALAR_BYTES + strlen(key) + bytes_of(member);
+    }
+    return bytes;
+}
+
 bool models_make(const json_t *native, json_t *manifest, enum registry_source source,
                  const char *account, struct made_model **ret_made, struct err *err)
 {
@@ -249,7 +290,7 @@ bool models_make(const json_t *native, json_t *manifest, enum registry_source so
     }
     fill_texts(&made->model, manifest, native);
     made->model.source = source;
-    made->json_bytes = json_dumpb(manifest, NULL, 0, JSON_COMPACT);
+    made->nodes_left = MODELS_NODES_MAX;
     description =
         made->model.native_model ? json_object_get(native, made->model.native_model) : NULL;
     if (!fill_owned(made, account)) {
@@ -260,6 +301,8 @@ bool models_make(const json_t *native, json_t *manifest, enum registry_source so
         models_free(made);
         return false;
     }
+    made->bytes = sizeof(*made) + versions * sizeof(made->versions[0]) + bytes_of(manifest) +
+                  (size_t)(MODELS_NODES_MAX - made->nodes_left) * MODELS_NODE_BYTES;
     *ret_made = made;
     return true;
 }

@@ -10,8 +10,10 @@
 struct made_model {
     struct registry_model model; /* first: a model's pointer is that of its made_model */
     json_t *owned;               /* array: keeps every value alive that the structs point into */
-    size_t json_bytes;           /* of the manifest as text: a measure of the memory behind it */
-    struct made_model *next;     /* the registry's chain of all it ever made */
+    size_t bytes;                /* about what all of it takes */
+    int nodes_left;              /* values that its schemas may still have */
+    const json_t *document, *input_schema; /* of all versions that have no schema of their own */
+    struct made_model *next;               /* the registry's chain of all it ever made */
     struct registry_version versions[];
 };
 

@@ -23,11 +23,15 @@
 #include "registry/manifest.h"
 #include "registry/models.h"
 
-/* What models put while the server runs may cost together, replaced ones included: some 30,000
- * changes. A restart begins anew. */
-#define REGISTRY_PUT_BYTES ((size_t)512 << 20)
-/* About what a model or version costs beside its manifest's text: its schema, twice, as values. */
+/* What models put while the server runs may cost together, replaced ones included: thousands of
+ * changes. A restart begins anew. One account gets a part of it, so that it cannot take it all. */
+#define REGISTRY_PUT_BYTES ((size_t)1 << 30)
+#define REGISTRY_PUT_BYTES_ACCOUNT (REGISTRY_PUT_BYTES / 4)
+#define REGISTRY_PUT_BYTES_MODEL ((size_t)16 << 20)
+/* What a change costs at least: its place in memory, and in the index. */
 #define REGISTRY_STRUCT_BYTES ((size_t)8 << 10)
+/* Of a model put, aliases counted: the index takes time for each while nothing can be found. */
+#define REGISTRY_PUT_IDS_MAX 1000
 
 struct registry {
     char *folder;                 /* NULL: none */
@@ -262,9 +266,45 @@ bool registry_reload(struct registry *registry, struct err *err)
 
 static size_t cost_of(const struct made_model *made)
 {
-    size_t versions = json_array_size(json_object_get(made->model.manifest, "versions"));
+    return made->bytes + REGISTRY_STRUCT_BYTES;
+}
 
-    return made->json_bytes + (1 + versions) * REGISTRY_STRUCT_BYTES;
+/* changing is held. What the account has put so far. */
+static size_t spent_by(const struct registry *registry, const char *account)
+{
+    size_t bytes = 0;
+
+    for (const struct made_model *made = registry->made; made; made = made->next)
+        if (made->model.account && strcmp(made->model.account, account) == 0)
+            bytes += cost_of(made);
+    return bytes;
+}
+
+static bool check_budget(const struct registry *registry, const struct made_model *made,
+                         struct err *err)
+{
+    const char *account = made->model.account;
+
+    if (cost_of(made) > REGISTRY_PUT_BYTES_MODEL)
+        return err_set(err, ERR_INVALID, "The model's manifest has too many values.");
+    if (registry->put_bytes + cost_of(made) <= REGISTRY_PUT_BYTES &&
+        (!account || spent_by(registry, account) + cost_of(made) <= REGISTRY_PUT_BYTES_ACCOUNT))
+        return true;
+    return err_set(err, ERR_UNAVAILABLE,
+                   "Too many changes to models since this server started; restart it.");
+}
+
+static bool check_ids(const json_t *manifest, struct err *err)
+{
+    const json_t *versions = json_object_get(manifest, "versions");
+    size_t count =
+        json_array_size(versions) + json_array_size(json_object_get(manifest, "aliases"));
+
+    for (size_t i = 0; i < json_array_size(versions); i++)
+        count += json_array_size(json_object_get(json_array_get(versions, i), "aliases"));
+    return count <= REGISTRY_PUT_IDS_MAX ||
+           err_set(err, ERR_INVALID, "A model may have at most %d versions, and aliases of them.",
+                   REGISTRY_PUT_IDS_MAX);
 }
 
 /* changing is held. Takes `made`, also on failure. */
@@ -277,9 +317,8 @@ static bool put_made(struct registry *registry, struct made_model *made, struct 
 
     if (old && old->source != REGISTRY_PUT)
         ok = err_set(err, ERR_CONFLICT, "A model with that name and owner already exists.");
-    else if (registry->put_bytes + cost_of(made) > REGISTRY_PUT_BYTES)
-        ok = err_set(err, ERR_UNAVAILABLE,
-                     "Too many changes to models since this server started; restart it.");
+    else
+        ok = check_budget(registry, made, err);
     if (ok) {
         pthread_rwlock_wrlock(&registry->lock);
         ok = index_replace(&registry->index, old, model, err);
@@ -302,7 +341,7 @@ bool registry_put(struct registry *registry, const char *account, const json_t *
     json_t *copy;
     bool ok;
 
-    if (!manifest_check(manifest, err))
+    if (!manifest_check(manifest, err) || !check_ids(manifest, err))
         return false;
     copy = json_deep_copy(manifest);
     if (!copy)

@@ -85,8 +85,8 @@ bool registry_reload(struct registry *registry, struct err *err);
 /* Add a model, or replace one that was put before. manifest: borrowed; the same document as a YAML
  * manifest, checked in the same way (ERR_INVALID, err->field is the key). account: whose it is.
  * ERR_CONFLICT: a built-in or folder's model has the name, or another model has one of its version
- * ids. ERR_UNAVAILABLE: what was replaced stays in memory, and the budget for that (some 30,000
- * changes) is spent. ret_model may be NULL. */
+ * ids. ERR_UNAVAILABLE: what was replaced stays in memory, and the budget for that (thousands of
+ * changes, of which an account gets a quarter) is spent. ret_model may be NULL. */
 bool registry_put(struct registry *registry, const char *account, const json_t *manifest,
                   const struct registry_model **ret_model, struct err *err);
 /* Only what was put: ERR_NOT_FOUND: there is no such model; ERR_CONFLICT: it has a manifest. */

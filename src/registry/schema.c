@@ -11,8 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 
-#define SCHEMA_DEPTH_MAX 32    /* nesting of references; Cog's documents have 3 */
-#define SCHEMA_NODES_MAX 20000 /* values in a flattened schema: circles and bombs end here */
+#define SCHEMA_DEPTH_MAX 32 /* nesting of references; Cog's documents have 3 */
 #define SCHEMA_REF "#/components/schemas/"
 
 /* The schemas that are the same in every document. Input and Output come first in the result. */
@@ -155,7 +154,7 @@ fail:
 
 struct flatten {
     const json_t *schemas; /* the document's components.schemas */
-    int nodes;             /* values made so far */
+    int nodes_left;        /* values that may still be made: circles and bombs end here */
 };
 
 static json_t *flatten_value(struct flatten *flatten, const json_t *value, int depth,
@@ -242,14 +241,14 @@ static json_t *flatten_value(struct flatten *flatten, const json_t *value, int d
 {
     json_t *array;
 
-    if (depth > SCHEMA_DEPTH_MAX || ++flatten->nodes > SCHEMA_NODES_MAX) {
+    if (depth > SCHEMA_DEPTH_MAX || --flatten->nodes_left < 0) {
         err_set(err, ERR_INVALID, "the schema is too deep, too large, or refers to itself");
         return NULL;
     }
     if (json_is_object(value))
         return flatten_object(flatten, value, depth, err);
     if (!json_is_array(value))
-        return json_deep_copy(value);
+        return json_incref((json_t *)value); /* long texts may be referred to often */
     array = json_array();
     for (size_t i = 0; i < json_array_size(value); i++) {
         json_t *item = flatten_value(flatten, json_array_get(value, i), depth + 1, err);
@@ -262,11 +261,11 @@ static json_t *flatten_value(struct flatten *flatten, const json_t *value, int d
     return array;
 }
 
-bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err)
+bool schema_flatten(const json_t *document, int *nodes_left, json_t **ret_input, struct err *err)
 {
     const json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
     const json_t *input = json_object_get(schemas, "Input");
-    struct flatten flatten = { .schemas = schemas };
+    struct flatten flatten = { .schemas = schemas, .nodes_left = *nodes_left };
     json_t *flat;
 
     if (!json_is_object(input))
@@ -274,6 +273,7 @@ bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err)
     flat = flatten_value(&flatten, input, 0, err);
     if (!flat)
         return false;
+    *nodes_left = flatten.nodes_left;
     *ret_input = flat;
     return true;
 }

@@ -15,8 +15,9 @@ json_t *schema_document(const json_t *input, const json_t *output);
 
 /* The document's components.schemas.Input with every $ref resolved and every allOf merged, so that
  * a validator needs no document. A new reference; ERR_INVALID when there is no Input, when a
- * reference leads nowhere or in a circle. */
-bool schema_flatten(const json_t *document, json_t **ret_input, struct err *err);
+ * reference leads nowhere or in a circle, or when it would have more than *nodes_left values; those
+ * it has are taken from that. Texts are shared with the document. */
+bool schema_flatten(const json_t *document, int *nodes_left, json_t **ret_input, struct err *err);
 
 /* Is the document's output a file, or a list of files? */
 bool schema_output_is_files(const json_t *document);

@@ -21,8 +21,12 @@
 #include "registry/validation_pattern.h"
 #include "registry/validation_text.h"
 
-#define VALIDATION_UNIQUE_MAX 2000        /* items compared pairwise; longer arrays pass */
+#define VALIDATION_UNIQUE_MAX 500         /* items compared pairwise; longer arrays pass */
 #define VALIDATION_TEXT_BYTES (64u << 10) /* one description; enums can be long */
+/* Values times schemas, about 0.1 s: both may be hostile, and this runs where nothing may block. */
+#define VALIDATION_STEPS_MAX 500000
+#define VALIDATION_STEP_BYTES 1024     /* of a string that is gone through */
+#define VALIDATION_STEP_ERROR_BYTES 16 /* of a description that is written */
 
 /* Where in the document a value stands: a chain on the stack, made text only for an error. */
 struct place {
@@ -35,13 +39,21 @@ struct check {
     struct arena *arena;
     const char *root;
     bool names_from_root;
-    struct validation_budget *budget; /* for patterns */
+    struct validation_budget *budget;
     struct validation_error *first, **last;
     int count;
 };
 
 static void check_value(struct check *check, const json_t *schema, const json_t *value,
                         const struct place *place);
+
+/* Count what is done. True: it was too much, and nothing more is to be done. */
+static bool spend(struct check *check, size_t steps)
+{
+    if (check->budget->steps <= VALIDATION_STEPS_MAX)
+        check->budget->steps += (int64_t)steps;
+    return check->budget->steps > VALIDATION_STEPS_MAX;
+}
 
 /* ---- Errors -----------------------------------------------------------------------------------
  */
@@ -99,6 +111,7 @@ static void add_error(struct check *check, const struct place *place, const char
     error->field = place_text(check, place, check->root);
     error->description = arena_strdup(check->arena, (struct str){ text, (size_t)len });
     free(text);
+    spend(check, (size_t)len / VALIDATION_STEP_ERROR_BYTES);
     if (!error->description)
         error->description = "";
     *check->last = error;
@@ -117,41 +130,9 @@ static const char *subject(struct check *check, const struct place *place)
 /* ---- Types ------------------------------------------------------------------------------------
  */
 
-static bool is_whole(const json_t *value)
-{
-    double number;
-
-    if (json_is_integer(value))
-        return true;
-    if (!json_is_real(value))
-        return false;
-    number = json_real_value(value);
-    return isfinite(number) && floor(number) == number;
-}
-
-static const char *given_type(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "object";
-    case JSON_ARRAY:
-        return "array";
-    case JSON_STRING:
-        return "string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return is_whole(value) ? "integer" : "number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "boolean";
-    default:
-        return "null";
-    }
-}
-
 static bool has_type(const char *type, const json_t *value)
 {
-    const char *given = given_type(value);
+    const char *given = validation_type_text(value);
 
     return strcmp(type, given) == 0 ||
            (strcmp(type, "number") == 0 && strcmp(given, "integer") == 0);
@@ -168,7 +149,7 @@ static bool check_type(struct check *check, const json_t *schema, const json_t *
         if (has_type(json_string_value(type), value))
             return true;
         add_error(check, place, "invalid_type", "Invalid type. Expected: %s, given: %s",
-                  json_string_value(type), given_type(value));
+                  json_string_value(type), validation_type_text(value));
         return false;
     }
     if (json_array_size(type) == 0)
@@ -184,7 +165,7 @@ static bool check_type(struct check *check, const json_t *schema, const json_t *
                                     name);
     }
     add_error(check, place, "invalid_type", "Invalid type. Expected: [%s], given: %s", expected,
-              given_type(value));
+              validation_type_text(value));
     return false;
 }
 
@@ -218,7 +199,7 @@ static size_t count_valid(struct check *check, const json_t *branches, const jso
 {
     size_t valid = 0;
 
-    for (size_t i = 0; i < json_array_size(branches); i++) {
+    for (size_t i = 0; i < json_array_size(branches) && !spend(check, 1); i++) {
         struct check sub;
 
         if (check_aside(check, json_array_get(branches, i), value, place, &sub))
@@ -286,6 +267,8 @@ static void check_additional(struct check *check, const json_t *schema, const js
     {
         struct place inner = { place, key, 0 };
 
+        if (spend(check, 1))
+            return;
         if (json_object_get(properties, key))
             continue;
         if (json_is_object(additional))
@@ -309,7 +292,7 @@ static void check_object(struct check *check, const json_t *schema, const json_t
     if (max >= 0 && size > max)
         add_error(check, place, "array_max_properties",
                   "Must have at most %" JSON_INTEGER_FORMAT " properties", max);
-    for (size_t i = 0; i < json_array_size(required); i++) {
+    for (size_t i = 0; i < json_array_size(required) && !spend(check, 1); i++) {
         const char *name = json_string_value(json_array_get(required, i));
 
         if (name && !json_object_get(value, name))
@@ -332,17 +315,39 @@ static void check_properties(struct check *check, const json_t *schema, const js
         const json_t *member = json_object_get(value, name);
         struct place inner = { place, name, 0 };
 
+        if (spend(check, 1))
+            return;
         if (member)
             check_value(check, property, member, &inner);
     }
 }
 
 /* Equal as JSON: 1 and 1.0 are the same number. */
-static bool same_value(const json_t *a, const json_t *b)
+static bool same_value(struct check *check, const json_t *a, const json_t *b)
 {
+    const char *key;
+    json_t *member;
+
+    if (spend(check, 1 + json_string_length(a) / VALIDATION_STEP_BYTES))
+        return false;
     if (json_is_number(a) && json_is_number(b) && json_typeof(a) != json_typeof(b))
         return json_number_value(a) == json_number_value(b);
-    return json_equal(a, b);
+    if (json_is_array(a) && json_is_array(b) && json_array_size(a) == json_array_size(b)) {
+        for (size_t i = 0; i < json_array_size(a); i++)
+            if (!same_value(check, json_array_get(a, i), json_array_get(b, i)))
+                return false;
+        return true;
+    }
+    if (!json_is_object(a) || !json_is_object(b) || json_object_size(a) != json_object_size(b))
+        return json_equal(a, b);
+    json_object_foreach((json_t *)a, key, member)
+    {
+        const json_t *other = json_object_get(b, key);
+
+        if (!other || !same_value(check, member, other))
+            return false;
+    }
+    return true;
 }
 
 static void check_unique(struct check *check, const json_t *value, const struct place *place)
@@ -353,7 +358,7 @@ static void check_unique(struct check *check, const json_t *value, const struct 
         return;
     for (size_t i = 0; i < count; i++)
         for (size_t j = i + 1; j < count; j++)
-            if (same_value(json_array_get(value, i), json_array_get(value, j))) {
+            if (same_value(check, json_array_get(value, i), json_array_get(value, j))) {
                 add_error(check, place, "unique", "array items[%zu,%zu] must be unique", i, j);
                 return;
             }
@@ -366,7 +371,8 @@ static void check_array(struct check *check, const json_t *schema, const json_t 
     json_int_t min = limit_of(schema, "minItems"), max = limit_of(schema, "maxItems");
     json_int_t size = (json_int_t)json_array_size(value);
 
-    for (size_t i = 0; json_is_object(items) && i < json_array_size(value); i++) {
+    for (size_t i = 0; json_is_object(items) && i < json_array_size(value) && !spend(check, 1);
+         i++) {
         struct place inner = { place, NULL, i };
 
         check_value(check, items, json_array_get(value, i), &inner);
@@ -409,7 +415,7 @@ static void check_common(struct check *check, const json_t *schema, const json_t
     const char *format = json_get_string(schema, "format");
     bool found = false;
 
-    if (constant && !same_value(constant, value)) {
+    if (constant && !same_value(check, constant, value)) {
         struct buf text;
 
         buf_init(&text, VALIDATION_TEXT_BYTES);
@@ -419,7 +425,7 @@ static void check_common(struct check *check, const json_t *schema, const json_t
         buf_done(&text);
     }
     for (size_t i = 0; !found && i < json_array_size(allowed); i++)
-        found = same_value(json_array_get(allowed, i), value);
+        found = same_value(check, json_array_get(allowed, i), value);
     if (json_is_array(allowed) && !found)
         add_enum_error(check, allowed, place);
     if (format && json_is_string(value) &&
@@ -469,8 +475,9 @@ static bool is_multiple(const json_t *value, const json_t *step)
 {
     double quotient;
 
+    /* Every integer is a multiple of 1 and -1; the least integer by -1 cannot be divided. */
     if (json_is_integer(value) && json_is_integer(step))
-        return json_integer_value(step) == 0 ||
+        return (json_integer_value(step) >= -1 && json_integer_value(step) <= 1) ||
                json_integer_value(value) % json_integer_value(step) == 0;
     if (json_number_value(step) == 0)
         return true;
@@ -523,7 +530,8 @@ static void check_value(struct check *check, const json_t *schema, const json_t 
         add_error(check, place, "false", "False always fails validation");
         return;
     }
-    if (!json_is_object(schema) || !check_type(check, schema, value, place))
+    if (spend(check, 1 + json_string_length(value) / VALIDATION_STEP_BYTES) ||
+        !json_is_object(schema) || !check_type(check, schema, value, place))
         return;
     check_combinators(check, schema, value, place);
     if (json_is_object(value))
@@ -545,6 +553,10 @@ struct validation_error *validation_check(const json_t *schema, const json_t *va
 {
     static struct validation_error no_memory = { "internal", "", "Internal Error out of memory",
                                                  NULL };
+    static struct validation_error too_much = {
+        "internal", "", "Internal Error the values are too many to be checked with this schema",
+        NULL
+    };
     struct place top = { NULL, NULL, 0 };
     struct validation_budget budget = { 0 };
     struct check check = {
@@ -553,5 +565,7 @@ struct validation_error *validation_check(const json_t *schema, const json_t *va
 
     check.last = &check.first;
     check_value(&check, schema, value, &top);
+    if (spend(&check, 0))
+        return &too_much;
     return check.count > 0 && !check.first ? &no_memory : check.first;
 }

@@ -20,7 +20,7 @@ struct validation_error {
 /* Check `value` against `schema` (refs already resolved). root: how the document root is printed
  * ("input" or ""); names_from_root: whether descriptions name the full path (the envelope's) or
  * the path below the root (the input's). Returns the errors in schema order (NULL: valid); memory
- * from arena. */
+ * from arena. What would take too long ends with one error of the type "internal". */
 struct validation_error *validation_check(const json_t *schema, const json_t *value,
                                           const char *root, bool names_from_root,
                                           struct arena *arena);

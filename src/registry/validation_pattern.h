@@ -7,9 +7,10 @@
 
 #include "base/str.h"
 
-/* What all patterns of one validation may take together. Zeroed at first. */
+/* What one validation may take. Zeroed at first. */
 struct validation_budget {
-    int64_t deadline_us; /* monotonic; 0: no pattern was tried yet */
+    int64_t deadline_us; /* monotonic: all its patterns together; 0: none was tried yet */
+    int64_t steps;       /* taken by all the rest (validation.c) */
 };
 
 /* Does the pattern match anywhere in the text (UTF-8)? A pattern that cannot be read, or that is

@@ -1,14 +1,50 @@
-/* Texts in validation: numbers as the public API prints them, and string formats.
+/* Texts in validation: types, numbers as the public API prints them, and string formats.
  * Hostile input; pure. */
 #include "registry/validation_text.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+
+/* ---- Types ------------------------------------------------------------------------------------
+ */
+
+static bool is_whole(const json_t *value)
+{
+    double number;
+
+    if (json_is_integer(value))
+        return true;
+    if (!json_is_real(value))
+        return false;
+    number = json_real_value(value);
+    return isfinite(number) && floor(number) == number;
+}
+
+const char *validation_type_text(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "object";
+    case JSON_ARRAY:
+        return "array";
+    case JSON_STRING:
+        return "string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return is_whole(value) ? "integer" : "number";
+    case JSON_TRUE:
+    case JSON_FALSE:
+        return "boolean";
+    default:
+        return "null";
+    }
+}
 
 /* ---- Numbers ----------------------------------------------------------------------------------
  */

@@ -1,4 +1,4 @@
-/* Texts in validation: numbers as the public API prints them, and string formats.
+/* Texts in validation: types, numbers as the public API prints them, and string formats.
  * Private to the registry. */
 #ifndef MIMEO_REGISTRY_VALIDATION_TEXT_H
 #define MIMEO_REGISTRY_VALIDATION_TEXT_H
@@ -8,6 +8,9 @@
 #include "base/str.h"
 
 #define VALIDATION_NUMBER_SIZE 48
+
+/* What a value is: "object", ..., "integer" for any whole number, 3.0 too. */
+const char *validation_type_text(const json_t *value);
 
 /* The shortest %g form in Go's rules: "4", "0.1", "100000", "1e+06", "2.147483647e+09". ret_text
  * has VALIDATION_NUMBER_SIZE bytes. */

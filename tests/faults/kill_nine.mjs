@@ -2,15 +2,28 @@
 // a program, by `make faults` (node tests/faults/kill_nine.mjs CYCLES SECONDS [SEED]).
 //
 // What is asserted, from outside, as a client sees it:
-//   lost:    an id that was answered 201 and is later unknown
-//   stuck:   an id that does not reach a terminal state once the server is left alone
-//   double:  a terminal state (or its completed_at) that changes after it was seen
-//   orphans: a blob that no record names, or an output whose blob is not there
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+//   lost:     an id that was answered 201 and is later unknown
+//   stuck:    an id, or a stream, that does not reach its end once the server is left alone
+//   double:   a terminal state (or its completed_at) that changes after it was seen
+//   orphans:  a blob that no record names, or an output whose blob is not there
+//   untold:   an end with a webhook that its receiver has never taken
+//   mistold:  a webhook with another end than the record's, after the end, of nothing stored, or with a bad signature
+//   twice:    an idempotency key that has made two predictions
+//   unbooked: runs in the books that are not in the records, or the reverse
+//   versions: trained versions without a training that succeeded, or the reverse
+//   overdue:  what a deadline has not ended, or a deployment that is gone
+//   torn:     a stream, read on over kills, that lacks a piece or repeats one
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Server, TERMINAL } from "./server.mjs";
+import { auditBlobs, auditBooks, auditEnds, auditKeys, auditLanes, auditTrainings, auditWebhooks, readAll } from "./audit.mjs";
+import { Load, prepare } from "./load.mjs";
+import { Receiver } from "./receiver.mjs";
+import { Server } from "./server.mjs";
+
+export const WRONG = ["lost", "stuck", "double", "orphans", "untold", "mistold", "twice", "unbooked", "versions", "overdue", "torn"];
+const CLIENTS = 8;
 
 // A small generator of its own, so that a failing seed can be run again.
 function randomFrom(seed) {
@@ -23,90 +36,37 @@ function randomFrom(seed) {
     };
 }
 
-// Blobs that no record names, and outputs without a blob.
-async function countOrphans(server, say) {
-    const named = [];
-    for (let path = "/v1/predictions"; path;) {
-        const page = (await server.call("GET", path)).body;
-        for (const { id } of page.results) {
-            const { output } = await server.until(id); // also those that were stored and never acknowledged
-            if (output?.startsWith("http")) named.push(new URL(output).pathname.split("/")[2]);
-        }
-        path = page.next && new URL(page.next).pathname + new URL(page.next).search;
-    }
+// Once nobody kills any more.
+async function audit(server, receiver, load, result) {
+    await auditEnds(load, result);
+    const all = await readAll(server);
+    await auditKeys(load, all, result);
+    await auditWebhooks(receiver, all, result, load.say);
+    await auditLanes(server, all, load, result);
+    await auditTrainings(server, all, load, result); // makes predictions
+    const now = await readAll(server);
     await server.stop(); // what is being confirmed is, now
+    result.unbooked = auditBooks(server.data, now, load.say);
     await server.start();
-    const stored = readdirSync(`${server.data}/blobs`, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => entry.name.slice(0, 32));
-    const alone = stored.filter((key) => !named.includes(key)).concat(named.filter((key) => !stored.includes(key)));
-    for (const key of alone) say(`${key}: ${stored.includes(key) ? "no record names it" : "has no blob"}`);
-    return alone.length;
+    result.orphans = auditBlobs(server.data, now, load.say);
+    result.records = now.length;
 }
 
 export async function killNine({ cycles, seconds, seed, say = () => {} }) {
     const random = randomFrom(seed);
     const data = mkdtempSync(join(tmpdir(), "mimeo-faults-"));
-    const server = new Server(data);
-    const accepted = new Map(); // id -> null, or "status completed_at" once seen terminal
-    const open = new Set();
-    const result = { cycles: 0, serverKills: 0, runnerKills: 0, accepted: 0, lost: 0, stuck: 0, double: 0, statuses: {} };
-    let running = true;
-
-    // `known`: what was known when the request was sent; an answer that was under way while another saw the end may be older.
-    const note = (prediction, known) => {
-        if (!TERMINAL.has(prediction.status)) {
-            if (known) { result.double++; say(`${prediction.id}: back from ${accepted.get(prediction.id)} to ${prediction.status}`); }
-            return;
-        }
-        const seen = `${prediction.status} ${prediction.completed_at}`;
-        const before = accepted.get(prediction.id);
-        if (before && before !== seen) { result.double++; say(`${prediction.id}: ${before} became ${seen}`); }
-        if (!before) { accepted.set(prediction.id, seen); open.delete(prediction.id); }
-    };
-
-    const inputs = [
-        () => ["test/noop", { text: "x".repeat(Math.floor(random() * 2000)) }],
-        () => ["test/noop", { text: "y" }],
-        () => ["test/sleep", { seconds: random() * 0.05 }],
-        () => ["test/sleep", { seconds: random() * 0.05 }],
-        () => ["test/copy_file", { image: "data:,x" }],
-    ];
-
-    async function client() {
-        while (running) {
-            try {
-                if (open.size > 300) { // enough is under way: look how it goes instead
-                    const [first] = open;
-                    const known = accepted.get(first);
-                    open.delete(first); // to the back of the line
-                    open.add(first);
-                    const got = await server.call("GET", `/v1/predictions/${first}`);
-                    if (got.status === 200) note(got.body, known);
-                    continue;
-                }
-                const [model, input] = inputs[Math.floor(random() * inputs.length)]();
-                const created = await server.call("POST", `/v1/models/${model}/predictions`, { input });
-                if (created.status === 201 || created.status === 202) { accepted.set(created.body.id, null); open.add(created.body.id); note(created.body); }
-                if (random() < 0.1 && created.body?.id) {
-                    const known = accepted.get(created.body.id);
-                    const canceled = await server.call("POST", `/v1/predictions/${created.body.id}/cancel`);
-                    if (canceled.status === 200) note(canceled.body, known);
-                }
-                const ids = [...accepted.keys()];
-                const any = ids[Math.floor(random() * ids.length)];
-                if (any) {
-                    const known = accepted.get(any);
-                    const got = await server.call("GET", `/v1/predictions/${any}`);
-                    if (got.status === 200) note(got.body, known);
-                    else if (got.status === 404) { result.lost++; say(`${any}: lost`); accepted.delete(any); open.delete(any); }
-                }
-            } catch { await sleep(5); /* the server was killed under the request: it was not acknowledged */ }
-        }
-    }
-
+    const server = new Server(data, { args: ["--allow-private-urls", "--webhook-first-retry", "50", "--webhook-timeout", "1000", "--retention", "0", "--deployment-quiet", "0"] });
+    const fails = () => { const at = random(); return at < 0.1 ? [500, 0] : at < 0.15 ? [200, 300] : at < 0.18 ? [0, 0] : at < 0.19 ? [200, 1500] : [200, 0]; };
+    const receiver = await new Receiver(fails).start();
+    const load = new Load(server, receiver, random, say);
+    const result = { cycles: 0, serverKills: 0, runnerKills: 0, accepted: 0, statuses: {}, ...Object.fromEntries(WRONG.map((name) => [name, 0])), retold: 0 };
     const started = Date.now();
-    await server.start();
-    const clients = Array.from({ length: 8 }, client);
+    let clients = [];
     try {
+        await server.start();
+        await prepare(server);
+        receiver.secret = (await server.call("GET", "/v1/webhooks/default/secret")).body.key;
+        clients = Array.from({ length: CLIENTS }, () => load.client());
         while (result.cycles < cycles && (Date.now() - started) / 1000 < seconds) {
             await sleep(20 + random() * 250);
             const runners = server.runnerPids();
@@ -116,35 +76,34 @@ export async function killNine({ cycles, seconds, seed, say = () => {} }) {
             } else {
                 await server.kill();
                 await server.start();
+                load.repeat();
                 result.serverKills++;
             }
             result.cycles++;
-            if (result.cycles % 100 === 0) say(`${result.cycles} cycles, ${accepted.size} accepted, ${open.size} open, ${result.lost} lost, ${result.double} double`);
+            if (result.cycles % 100 === 0) say(`${result.cycles} cycles, ${load.accepted.size} accepted, ${load.open.size} open, ${load.lost} lost, ${load.double} double`);
         }
-        running = false;
+        load.running = false;
         await Promise.all(clients);
-        // Left alone, everything must end.
-        const deadline = Date.now() + 120_000;
-        for (const id of accepted.keys()) {
-            for (;;) {
-                const known = accepted.get(id);
-                const got = await server.call("GET", `/v1/predictions/${id}`);
-                if (got.status === 404) { result.lost++; say(`${id}: lost`); break; }
-                note(got.body, known);
-                if (TERMINAL.has(got.body.status)) { result.statuses[got.body.status] = (result.statuses[got.body.status] ?? 0) + 1; break; }
-                if (Date.now() > deadline) { result.stuck++; say(`${id}: stuck in ${got.body.status}`); break; }
-                await sleep(20);
-            }
-        }
-        result.accepted = accepted.size;
-        result.orphans = await countOrphans(server, say);
+        await audit(server, receiver, load, result);
+        const { lost, double, torn, streamed, resumed, repeated } = load;
+        Object.assign(result, { lost, double, torn, streamed, resumed, repeated, keys: load.keys.size, accepted: load.accepted.size });
     } finally {
-        running = false;
-        if (result.lost || result.stuck || result.double || result.orphans) say(server.log);
+        load.running = false;
+        if (WRONG.some((name) => result[name])) say(server.log);
         await server.stop();
+        await receiver.stop();
         rmSync(data, { recursive: true, force: true });
     }
     return result;
+}
+
+export function describe(result) {
+    return `${result.cycles} cycles (${result.serverKills} of the server, ${result.runnerKills} of a runner), ${result.accepted} accepted: ` +
+        `${result.lost} lost, ${result.stuck} stuck, ${result.double} double terminal states, ${result.orphans} orphaned blobs\n` +
+        `${result.webhooks} webhooks of ends: ${result.untold} untold, ${result.mistold} wrong, ${result.retold} told again; ` +
+        `${result.keys} idempotency keys, ${result.repeated} repeats: ${result.twice} made two; ${result.records} records: ${result.unbooked} not in the books\n` +
+        `${result.trainings} trainings, ${result.trained} versions: ${result.versions} wrong; ${result.deadlines} deadlines: ${result.overdue} wrong; ` +
+        `${result.streamed} streams, resumed ${result.resumed} times: ${result.torn} torn`;
 }
 
 if (process.argv[1]?.endsWith("kill_nine.mjs")) {
@@ -152,7 +111,6 @@ if (process.argv[1]?.endsWith("kill_nine.mjs")) {
     console.log(`kill -9: up to ${cycles} cycles or ${seconds} s, seed ${seed}`);
     const result = await killNine({ cycles: Number(cycles), seconds: Number(seconds), seed: Number(seed), say: console.log });
     console.log(JSON.stringify(result));
-    console.log(`${result.cycles} cycles (${result.serverKills} of the server, ${result.runnerKills} of a runner), ${result.accepted} accepted: ` +
-        `${result.lost} lost, ${result.stuck} stuck, ${result.double} double terminal states, ${result.orphans} orphaned blobs`);
-    process.exit(result.lost + result.stuck + result.double + result.orphans === 0 ? 0 : 1);
+    console.log(describe(result));
+    process.exit(WRONG.every((name) => result[name] === 0) ? 0 : 1);
 }

@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *cut = memchr(data, 0, size);
     json_t *document = NULL, *value = NULL, *flat = NULL;
+    int nodes_left = 20000;
     struct str text;
 
     if (!cut)
@@ -43,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = (struct str){ (const char *)cut + 1, size - text.len - 1 };
     if (json_parse(text, &value, NULL)) {
         check(document, value);
-        if (schema_flatten(document, &flat, NULL))
+        if (schema_flatten(document, &nodes_left, &flat, NULL))
             check(flat, value);
     }
     json_decref(flat);

@@ -12,7 +12,6 @@
 #include "api/problem.h"
 #include "api/reply.h"
 #include "api/resource.h"
-#include "api/version_removal.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -256,7 +255,6 @@ static void delete_version(struct http_call *call)
         problem_reply(call, &err);
         return;
     }
-    version_removal_wake(api_of(call)->version_removal);
     reply_set_headers(call);
     http_reply(call, 202, "text/plain; charset=UTF-8", S(""));
 }

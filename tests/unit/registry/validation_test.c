@@ -261,6 +261,41 @@ static void a_pattern_that_explodes_costs_little(void **state)
     assert_true(after.tv_sec - before.tv_sec < 5); /* 50 ms, and a slow machine */
 }
 
+/* Schemas come from users, too: neither a schema nor an input may take long, or end the server. */
+static void work_is_bounded(void **state)
+{
+    static const char branch[] = "{\"type\":[\"string\",\"array\",\"object\",\"integer\"]}";
+    struct timespec before, after;
+    struct buf schema, input;
+
+    (void)state;
+    buf_init(&schema, 1 << 20);
+    buf_init(&input, 1 << 20);
+    buf_append_str(&schema, S("{\"items\":{\"anyOf\":["));
+    for (int i = 0; i < 1000; i++)
+        buf_printf(&schema, "%s%s", i > 0 ? "," : "", branch);
+    buf_append_str(&schema, S("]}}"));
+    for (int i = 0; i < 100000; i++)
+        buf_append_str(&input, i > 0 ? S(",0") : S("[0"));
+    buf_append_str(&input, S("]"));
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    check(schema.ptr, input.ptr, "input", false,
+          "internal||Internal Error the values are too many to be checked with this schema\n");
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < 5); /* 0.1 s, and a slow machine */
+    check("{\"items\":{\"type\":\"integer\"}}", input.ptr, "input", false, "");
+    buf_done(&schema);
+    buf_done(&input);
+}
+
+static void the_least_integer_can_be_a_multiple(void **state)
+{
+    (void)state;
+    check_input("{\"multipleOf\":-1}", "-9223372036854775808", "");
+    check_input("{\"multipleOf\":0}", "7", "");
+    check_input("{\"multipleOf\":-2}", "3", "multiple_of|input.x|Must be a multiple of -2\n");
+}
+
 static void secrets_are_strings(void **state)
 {
     static const char secret[] =
@@ -289,6 +324,8 @@ int main(void)
         cmocka_unit_test(errors_are_bounded),
         cmocka_unit_test(patterns_are_searched_for_in_the_text),
         cmocka_unit_test(a_pattern_that_explodes_costs_little),
+        cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(the_least_integer_can_be_a_multiple),
         cmocka_unit_test(secrets_are_strings),
     };
 
