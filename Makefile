@@ -114,6 +114,7 @@ check: format-check tidy
 	@tools/check-sizes $(OWN_C_FILES)
 	@tools/check-symbols $(BUILD)
 	@tools/check-docs docs/architecture.md
+	@tools/check-compatibility docs/api-compatibility.md
 	@echo "make check: all good"
 
 format-check:

@@ -94,7 +94,8 @@ static bool copy_one(const struct predict_weights *weights, const char *folder,
     return ok;
 }
 
-/* All files into a folder of that name, made anew; their hash, and the base's id, is the id. */
+/* All files into a folder of that name, made anew; the hash of the destination's name, the base's id
+ * and all files is the id. */
 static bool copy_all(struct made *made, const struct predict_weights *weights, int count,
                      const char *folder, struct err *err)
 {
@@ -107,6 +108,9 @@ static bool copy_all(struct made *made, const struct predict_weights *weights, i
     hash = hash_stream_new();
     if (!hash)
         return err_set(err, ERR_NO_MEMORY, "not enough memory for trained weights");
+    /* Two models, even of two accounts, may learn the same from the same: each has its own. */
+    hash_stream_update(hash, str_from(made->training->destination));
+    hash_stream_update(hash, (struct str){ "", 1 });
     hash_stream_update(hash, str_from(made->base->id));
     for (int i = 0; ok && i < count; i++)
         ok = copy_one(&weights[i], folder, hash, err);

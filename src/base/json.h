@@ -10,7 +10,7 @@
 struct err;
 
 /* Parse one whole JSON text (any value at the top; duplicate keys and trailing bytes refused;
- * nesting deeper than 128 refused). The caller owns *ret_value (json_decref). ERR_INVALID with
+ * nesting deeper than 128 and millions of values refused). The caller owns *ret_value (json_decref). ERR_INVALID with
  * line and column otherwise. Any thread. */
 bool json_parse(struct str text, json_t **ret_value, struct err *err);
 

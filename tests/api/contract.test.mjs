@@ -193,3 +193,46 @@ test("Location is urls.get, and all links start with the public base URL", async
     for (const url of Object.values(answer.json.urls)) assert.ok(url.startsWith(server.url));
     assert.ok(account);
 });
+
+test("items of the list are whole predictions", async () => {
+    const { json } = await server.call("GET", "/v1/predictions");
+    const done = json.results.find((one) => one.id === id);
+    assert.deepEqual([done.model, done.version, done.source, done.data_removed], ["test/noop", versionOf("noop"), "api", false]);
+    assert.ok(done.metrics.predict_time >= 0);
+    assert.ok(done.urls.get && done.urls.cancel);
+});
+
+test("a canceled prediction has metrics and no output", async () => {
+    for (const seconds of [30, 30]) {
+        const made = await replicate.predictions.create({ version: versionOf("sleep"), input: { seconds } });
+        const { json } = await server.call("POST", `/v1/predictions/${made.id}/cancel`);
+        assert.deepEqual([json.status, json.output, json.error], ["canceled", null, null]);
+        assert.equal(typeof json.metrics.total_time, "number");
+        assert.ok(json.completed_at);
+    }
+});
+
+test("a training's body may name its version, as one client does", async () => {
+    const version = versionOf("trainable");
+    await replicate.models.create(account, "named-twice", { visibility: "private", hardware: "cpu" });
+    const answer = await server.call("POST", `/v1/models/test/trainable/versions/${version}/trainings`, {
+        body: { version, destination: `${account}/named-twice`, input: { word: "x" } } });
+    assert.equal(answer.status, 201, answer.text);
+});
+
+test("a search gives at most 20 models unless told otherwise", async () => {
+    assert.ok((await server.call("GET", "/v1/models")).json.next, "there are more than 25");
+    assert.equal((await server.call("GET", "/v1/search?query=e")).json.models.length, 20);
+});
+
+test("files of a stream and outputs may be read by any page", async () => {
+    const made = await replicate.predictions.create({ version: versionOf("copy_file"), input: { image: "data:text/plain;base64,aGVsbG8=" } });
+    const { output, urls } = await until(replicate, made.id, ended);
+    const file = await fetch([output].flat()[0], { headers: { authorization: "Bearer anything" } });
+    assert.equal(file.headers.get("access-control-allow-origin"), "*");
+    assert.equal(file.headers.get("cache-control"), "public,max-age=3600");
+    assert.equal(file.headers.get("accept-ranges"), "bytes");
+    assert.equal(file.headers.get("content-length"), "5");
+    assert.ok(file.headers.get("etag"));
+    assert.equal((await fetch(urls.stream)).headers.get("access-control-allow-origin"), "*");
+});

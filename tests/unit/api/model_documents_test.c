@@ -261,6 +261,48 @@ static void a_training_makes_a_version(void **state)
     assert_learned(server, again, "salut");
 }
 
+static void take_back(struct server *server, const char *id)
+{
+    struct prediction training = {
+        .version = BASE_ID, .account = "acme", .is_training = true, .destination = "acme/pupil"
+    };
+    char none[65];
+
+    str_copy(str_from(id), training.id, sizeof(training.id));
+    assert_true(model_documents_trained(server->documents, &training, NULL, 0, none, NULL));
+}
+
+static void count_call(void *context)
+{
+    ++*(int *)context;
+}
+
+static void what_an_ended_training_has_made_is_taken_back(void **state)
+{
+    struct server *server = *state;
+    char one[65], same[65];
+    int told = 0, deleting = 0;
+
+    assert_true(create(server, "base", BASE_ID, NULL));
+    take_back(server, "0123456789abcdefghjkmnpqrs"); /* no destination: nothing was made */
+    assert_true(create(server, "pupil", NULL, NULL));
+    model_documents_on_retired(server->documents, count_call, &told);
+    take_back(server, "0123456789abcdefghjkmnpqrs");
+    assert_int_equal(told, 0);
+    assert_true(train(server, "0123456789abcdefghjkmnpqrs", "hello", one, NULL));
+    assert_true(train(server, "zzz3456789abcdefghjkmnpqrs", "hello", same, NULL));
+    assert_string_equal(one, same);
+    take_back(server, "zzz3456789abcdefghjkmnpqrs"); /* it is the other's as well */
+    assert_int_equal(find(server, "pupil")->version_count, 1);
+    assert_int_equal(told, 0);
+    take_back(server, "0123456789abcdefghjkmnpqrs");
+    assert_int_equal(find(server, "pupil")->version_count, 0);
+    assert_int_equal(told, 1);
+    assert_true(model_documents_each_deleting(server->documents, note, &deleting, NULL));
+    assert_int_equal(deleting, 1); /* with its weights */
+    model_documents_on_retired(server->documents, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +310,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_manifest_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_retired_version_waits_to_be_removed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_training_makes_a_version, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_an_ended_training_has_made_is_taken_back, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
