@@ -37,17 +37,35 @@
 #define API_LOOK_MS 2 /* while it ends: how often it looks whether the last create is stored */
 #define API_RECORD_BYTES (256u << 20) /* one record: input and output at their limits */
 #define API_SECRET_NAME "files_signing_secret"
+#define LOG_PATH_BYTES 200
 
 static const char *const api_prefixes[] = { "", "/replicate", NULL };
 
+/* Some paths are all it takes to read what they name: of those the log has the beginning only. */
+static struct str path_to_log(const struct http_call *call)
+{
+    static const char *const secrets[] = { "/v1/streams/", "/v1/files/", "/outputs/" };
+    struct str path = http_path(call);
+
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        ptrdiff_t at = str_find(path, str_from(secrets[i]));
+
+        if (at >= 0)
+            path.len = (size_t)at + strlen(secrets[i]);
+    }
+    if (path.len > LOG_PATH_BYTES)
+        path.len = LOG_PATH_BYTES;
+    return path;
+}
+
 static void log_call(struct http_call *call, int status, int64_t duration_us)
 {
-    struct str path = http_path(call);
+    struct str path = path_to_log(call);
 
     metrics_count(api_of(call)->metrics, http_call_route(call), status, duration_us);
     log_event(LOG_DEBUG, "request", "id=%s method=%s path=\"%.*s\" status=%d us=%lld",
-              http_request_id(call), http_method(call), (int)(path.len > 200 ? 200 : path.len),
-              path.ptr ? path.ptr : "", status, (long long)duration_us);
+              http_request_id(call), http_method(call), (int)path.len, path.ptr ? path.ptr : "",
+              status, (long long)duration_us);
 }
 
 /* What goes on without being asked: expired files, deleted versions, deployments. */

@@ -94,8 +94,8 @@ static bool copy_one(const struct predict_weights *weights, const char *folder,
     return ok;
 }
 
-/* All files into a folder of that name, made anew; the hash of the destination's name, the base's id
- * and all files is the id. */
+/* All files into a folder of that name, made anew; the hash of the destination's name, the base's
+ * id and all files is the id. */
 static bool copy_all(struct made *made, const struct predict_weights *weights, int count,
                      const char *folder, struct err *err)
 {

@@ -25,6 +25,7 @@
 #define REMOVAL_MEMORY_BYTES (512u << 20)
 #define REMOVAL_AGAIN_S 1   /* between rounds, while something is left */
 #define REMOVAL_FAILED_S 60 /* and after a failure */
+#define ACCOUNT_SIZE 128    /* an owner's name has at most 100 characters */
 
 struct version_removal {
     struct version_removal_options options;
@@ -111,10 +112,13 @@ static bool cancel_prediction(struct version_removal *removal, const char *id, s
 
 /* As many as memory allows: one may have a picture in its input. Each read looks at all predictions
  * of the store, so few large ones are better. */
-static bool read_batch(struct version_removal *removal, const char *version, struct arena *arena,
-                       struct prediction **ret_predictions, int *ret_count, struct err *err)
+static bool read_batch(struct version_removal *removal, const char *account, const char *version,
+                       struct arena *arena, struct prediction **ret_predictions, int *ret_count,
+                       struct err *err)
 {
-    struct store_prediction_query query = { .version = version, .kind = STORE_KIND_BOTH };
+    struct store_prediction_query query = { .account = account,
+                                            .version = version,
+                                            .kind = STORE_KIND_BOTH };
 
     for (query.limit = REMOVAL_BATCH;; query.limit /= 10) {
         if (store_prediction_list(removal->options.store, &query, arena, ret_predictions, ret_count,
@@ -127,9 +131,10 @@ static bool read_batch(struct version_removal *removal, const char *version, str
     }
 }
 
-/* *ret_done: none is left. */
-static bool remove_batch(struct version_removal *removal, const char *version, bool *ret_done,
-                         struct err *err)
+/* *ret_done: none is left. Of the model's account alone: others could not run a private model, so
+ * what they have under the same id was made with another model that is gone. */
+static bool remove_batch(struct version_removal *removal, const char *account, const char *version,
+                         bool *ret_done, struct err *err)
 {
     struct prediction *predictions = NULL;
     struct arena arena;
@@ -137,7 +142,7 @@ static bool remove_batch(struct version_removal *removal, const char *version, b
     bool ok;
 
     arena_init(&arena, REMOVAL_MEMORY_BYTES);
-    ok = read_batch(removal, version, &arena, &predictions, &count, err);
+    ok = read_batch(removal, account, version, &arena, &predictions, &count, err);
     for (int i = 0; ok && i < count; i++)
         ok = prediction_status_is_terminal(predictions[i].status)
                  ? remove_prediction(removal, &predictions[i], err)
@@ -176,10 +181,16 @@ static bool remove_version(void *context, const char *full_name, const char *ver
 {
     struct version_removal *removal = context;
     bool done = false, ok = true;
+    char account[ACCOUNT_SIZE];
+    struct str owner, name;
     struct err err;
 
+    /* A model that was made over the API has its account's name as its owner. */
+    if (!str_cut(str_from(full_name), '/', &owner, &name) ||
+        !str_copy(owner, account, sizeof(account)))
+        return true;
     while (ok && !done && !removal->left && !is_stopping(removal))
-        ok = remove_batch(removal, version, &done, &err);
+        ok = remove_batch(removal, account, version, &done, &err);
     if (done && (ok = finish(removal, full_name, version, &err)))
         log_event(LOG_INFO, "version_removed", "model=\"%s\" version=%s", full_name, version);
     if (!ok) {

@@ -152,9 +152,14 @@ static bool check_ids(const struct index *index, const struct registry_model *ol
             other = rows[i].version->model;
         else if (other == old)
             other = NULL;
-        if (other)
-            return err_set(err, ERR_CONFLICT, "%.60s and %.60s share the version id %.70s",
-                           other->full_name, rows[i].version->model->full_name, rows[i].id);
+        if (!other)
+            continue;
+        /* Of another account's model not even the name is told. */
+        return other == rows[i].version->model || !rows[i].version->model->account
+                   ? err_set(err, ERR_CONFLICT, "%.60s and %.60s share the version id %.70s",
+                             other->full_name, rows[i].version->model->full_name, rows[i].id)
+                   : err_set(err, ERR_CONFLICT, "The version id %.70s is in use already",
+                             rows[i].id);
     }
     return true;
 }

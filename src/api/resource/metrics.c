@@ -1,5 +1,6 @@
 /* GET /metrics in Prometheus' text format: calls, queues, runs, runners, webhooks, this process.
- * Without a token only over loopback, and not through a proxy there. */
+ * Without a token only over loopback, and not through a proxy there; with one, without the lines of
+ * models and deployments that the token's account may not see. */
 #include "api/metrics.h"
 
 #include <inttypes.h>
@@ -8,11 +9,13 @@
 
 #include "api/api_private.h"
 #include "api/auth.h"
+#include "api/model_documents.h"
 #include "api/problem.h"
 #include "api/reply.h"
 #include "api/resource.h"
 #include "base/err.h"
 #include "predict/predict.h"
+#include "registry/registry.h"
 #include "store/store.h"
 #include "webhook/webhook.h"
 
@@ -59,8 +62,26 @@ static const char *text_of(const char *text)
 
 /* Lines of one metric must stand together: each is written to a buffer of its own. */
 struct sections {
+    const struct registry *registry;
+    const char *account; /* who asks; NULL: the machine itself, which sees all */
     struct buf a, b, c;
 };
+
+/* Others' private models and deployments are not even known to a caller with a token. */
+static bool may_see(const struct sections *sections, const char *model, const char *deployment)
+{
+    const struct registry_model *found = NULL;
+    struct str owner, name;
+
+    if (!sections->account)
+        return true;
+    if (deployment && (!str_cut(str_from(deployment), '/', &owner, &name) ||
+                       !str_equal(owner, str_from(sections->account))))
+        return false;
+    if (str_cut(str_from(model), '/', &owner, &name))
+        found = registry_model_find(sections->registry, owner, name);
+    return found && model_documents_visible(found, sections->account);
+}
 
 static void sections_open(struct sections *sections)
 {
@@ -87,6 +108,8 @@ static void each_lane(void *context, const struct predict_lane_info *info)
                                    NULL };
     struct sections *sections = context;
 
+    if (!may_see(sections, info->model, info->deployment))
+        return;
     write_integer(&sections->a, "mimeo_queue_waiting", labels, info->waiting);
     write_seconds(&sections->b, "mimeo_queue_oldest_wait_seconds", labels, info->oldest_wait_us);
 }
@@ -102,6 +125,8 @@ static void each_total(void *context, const struct predict_totals_info *info)
                      { "canceled", info->canceled } };
     const char *const labels[] = { "model", text_of(info->model), NULL };
 
+    if (!may_see(sections, info->model, NULL))
+        return;
     for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
         const char *const pair[] = { "model", text_of(info->model), "outcome", outcomes[i].outcome,
                                      NULL };
@@ -122,13 +147,16 @@ static void each_runner(void *context, const struct predict_runner_info *info)
                                    NULL };
     struct sections *sections = context;
 
+    if (!may_see(sections, info->model, info->deployment))
+        return;
     snprintf(pid, sizeof(pid), "%d", info->pid);
     write_integer(&sections->a, "mimeo_runner_resident_bytes", labels, info->resident_bytes);
 }
 
-static void write_predictions(struct predict *predict, struct buf *out)
+static void write_predictions(const struct api *api, const char *account, struct buf *out)
 {
-    struct sections sections;
+    struct sections sections = { .registry = api->registry, .account = account };
+    struct predict *predict = api->predict;
 
     sections_open(&sections);
     write_head("mimeo_queue_waiting", "gauge", "Predictions that wait for a runner.", &sections.a);
@@ -217,7 +245,7 @@ static bool is_local(const struct http_call *call)
 static void get(struct http_call *call)
 {
     struct api *api = api_of(call);
-    const char *account;
+    const char *account = NULL;
     struct buf body;
     struct err err;
 
@@ -225,7 +253,7 @@ static void get(struct http_call *call)
         return;
     buf_init(&body, METRICS_BYTES_MAX);
     metrics_write(api->metrics, &body);
-    write_predictions(api->predict, &body);
+    write_predictions(api, account, &body);
     write_webhooks(api->webhooks, &body);
     write_store(api->store, &body);
     write_process(&body);

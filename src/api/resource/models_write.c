@@ -196,12 +196,13 @@ static bool mark(void *context, json_t *document, struct err *err)
            err_set(err, ERR_NOT_FOUND, "There is no such version");
 }
 
-/* Was something trained from it? */
-static bool has_trainings(struct store *store, const char *id, bool *ret_has, struct err *err)
+/* Was something trained from it? By its account: it is private. */
+static bool has_trainings(struct store *store, const char *account, const char *id, bool *ret_has,
+                          struct err *err)
 {
-    struct store_prediction_query query = { .version = id,
-                                            .kind = STORE_KIND_TRAININGS,
-                                            .limit = 1 };
+    struct store_prediction_query query = {
+        .account = account, .version = id, .kind = STORE_KIND_TRAININGS, .limit = 1
+    };
     struct prediction *found;
     struct arena arena;
     int count = 0;
@@ -222,7 +223,7 @@ static bool is_unused(struct http_call *call, const char *id)
     struct err err;
 
     if (!deployment_documents_use(store, id, &deployed, &err) ||
-        !has_trainings(store, id, &trained, &err)) {
+        !has_trainings(store, http_account(call), id, &trained, &err)) {
         problem_reply(call, &err);
         return false;
     }
