@@ -23,7 +23,7 @@ help:
 	@echo "make check    format, layers, symbols, sizes, banned functions, documents, static analysis"
 	@echo "make asan     all tests under the address and undefined-behaviour sanitizers (tsan: threads)"
 	@echo "make ubsan    the C tests under the undefined-behaviour sanitizer alone, runners confined"
-	@echo "make fuzz     every fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))"
+	@echo "make fuzz     every fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ=\"json http\": only these"
 	@echo "make bench    speed and memory, each beside a peer in the same run"
 	@echo "make faults   1,000 kill -9 cycles (up to 10 minutes)"
 	@echo "make format   lay out the C files"
@@ -104,7 +104,7 @@ fuzz:
 	@$(MAKE) --no-print-directory everything BUILD=build-fuzz CC=clang TYPE=debugoptimized \
 	    NINJA_TARGETS="$(subst _,-,$(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))" \
 	    MESON_OPTIONS="-Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false"
-	@tools/run-fuzzers build-fuzz $(FUZZ_SECONDS)
+	@tools/run-fuzzers build-fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 # ---- Checks -------------------------------------------------------------------------------------
 

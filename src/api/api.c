@@ -141,7 +141,12 @@ static bool start_server(struct api *api, const struct api_options *options, int
         .finished = log_call,
     };
 
-    return http_server_start(&server, &api->server, err);
+    if (!http_server_start(&server, &api->server, err))
+        return false;
+    if (http_server_connections_max(api->server) < connections_max)
+        log_event(LOG_WARN, "connections_limited", "wanted=%d possible=%d reason=\"open files\"",
+                  connections_max, http_server_connections_max(api->server));
+    return true;
 }
 
 bool api_start(const struct api_options *options, struct api **ret_api, struct err *err)

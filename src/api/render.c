@@ -3,8 +3,8 @@
  * A prediction's keys stand in the order the public API gives them; a key that is not known yet is
  * absent, not null, but for output and error. Stored JSON (input, metrics) is spliced in as it is.
  * Files in an output are stored as "blob:<key>/<name>" and become links, or data: URLs where the
- * client could not use a plain http link. Inputs that are secrets are never shown. Not here: errors
- * (problem.c). */
+ * client could not use a plain http link; a model's own text that begins so is stored as "blob::".
+ * Inputs that are secrets are never shown. Not here: errors (problem.c). */
 #include "api/render.h"
 
 #include <string.h>
@@ -133,7 +133,7 @@ static void write_output(struct output_writer *writer, struct str output)
             rest = after;
         } else {
             buf_append_str(writer->out, S("\"blob:"));
-            rest = tail;
+            rest = !escaped && str_starts(tail, S(":")) ? str_skip(tail, 1) : tail;
         }
     }
     buf_append_str(writer->out, rest);

@@ -63,7 +63,8 @@ static bool each_blob(struct version_removal *removal, const struct prediction *
         bool escaped = at > 0 && rest.ptr[at - 1] == '\\';
 
         rest = str_skip(rest, (size_t)at + 6);
-        if (!escaped && str_cut(rest, '"', &ref, &rest) &&
+        /* "blob::" is a text (predict/lifecycle.c). */
+        if (!escaped && !str_starts(rest, S(":")) && str_cut(rest, '"', &ref, &rest) &&
             !step(removal->options.blobs, prediction->id, ref, err))
             return false;
     }

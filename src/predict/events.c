@@ -136,6 +136,21 @@ static bool on_output_file(struct predict *predict, struct runner *runner,
     return true;
 }
 
+/* A text must not pass for a file of ours: one of a list that begins as a file's name does has that
+ * colon doubled, until it is shown (api/render.c). Other forms: lifecycle.c. */
+static json_t *text_value(const struct run *run, struct str text)
+{
+    if (run->form != WIRE_OUTPUT_TEXT_LIST || !str_starts(text, S("blob:")))
+        return json_stringn_nocheck(text.ptr, text.len);
+    struct buf doubled;
+    buf_init(&doubled, text.len + 1);
+    buf_append_str(&doubled, S("blob::"));
+    buf_append_str(&doubled, str_skip(text, strlen("blob:")));
+    json_t *value = doubled.failed ? NULL : json_stringn_nocheck(doubled.ptr, doubled.len);
+    buf_done(&doubled);
+    return value;
+}
+
 static bool on_output_text(struct predict *predict, struct runner *runner,
                            const struct wire_message *message, struct err *err)
 {
@@ -147,7 +162,7 @@ static bool on_output_text(struct predict *predict, struct runner *runner,
         supervisor_stop_runner(predict, runner, STOP_OUTPUT);
         return true;
     }
-    json_t *value = json_stringn_nocheck(text.ptr, text.len);
+    json_t *value = text_value(run, text);
     pthread_mutex_lock(&predict->lock);
     if (!run->texts)
         run->texts = json_array();

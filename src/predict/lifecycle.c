@@ -265,11 +265,33 @@ static json_t *output_value(const struct run *run)
     return value;
 }
 
+/* What a model says must not pass for a file of ours: where one of its texts (or keys) begins as a
+ * file's name does, that colon is doubled until it is shown (api/render.c). A quote that opens a
+ * string never follows a backslash. */
+static bool append_doubled(struct str json, struct buf *out)
+{
+    ptrdiff_t at;
+    while ((at = str_find(json, S("\"blob:"))) >= 0) {
+        size_t len = (size_t)at + strlen("\"blob:");
+        bool opens = at == 0 || json.ptr[at - 1] != '\\';
+        buf_append(out, json.ptr, len);
+        if (opens)
+            buf_append_char(out, ':');
+        json = str_skip(json, len);
+    }
+    return buf_append_str(out, json);
+}
+
 static bool write_output(struct run *run, struct err *err)
 {
     json_t *value = output_value(run);
+    bool doubles = run->form == WIRE_OUTPUT_ONE_TEXT || run->form == WIRE_OUTPUT_ANY;
+    struct buf text;
     buf_clear(&run->end_output);
-    bool ok = !value || json_write(value, false, &run->end_output);
+    buf_init(&text, LIMIT_OUTPUT_JSON_BYTES * 2);
+    bool ok = !value || json_write(value, false, doubles ? &text : &run->end_output);
+    ok = ok && (!doubles || append_doubled(buf_str(&text), &run->end_output));
+    buf_done(&text);
     json_decref(value);
     return ok || err_set(err, ERR_MODEL, "The model's output is too large.");
 }

@@ -61,7 +61,8 @@ static bool each_blob_of(struct retention *retention, const char *id, const json
     json_t *member;
     if (json_is_string(value)) {
         struct str text = { json_string_value(value), json_string_length(value) };
-        return !str_starts(text, S("blob:")) ||
+        /* "blob::" is a text (lifecycle.c). */
+        return !str_starts(text, S("blob:")) || str_starts(text, S("blob::")) ||
                each(retention, id, str_skip(text, strlen("blob:")), err);
     }
     json_array_foreach((json_t *)(uintptr_t)value, i, member)

@@ -38,7 +38,8 @@ export async function readAll(server) {
     return all;
 }
 
-function filesOf(value, found = []) {
+// The keys of the files that an output names.
+export function filesOf(value, found = []) {
     if (typeof value === "string" && value.startsWith("http")) found.push(new URL(value).pathname.split("/")[2]);
     else if (value && typeof value === "object") for (const one of Object.values(value)) filesOf(one, found);
     return found;
