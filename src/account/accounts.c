@@ -5,8 +5,9 @@
  *   charged  credit                                                a run that ended
  *
  * An account's first call reads the store; from then on a thread reads again every second the
- * accounts that were used, so that what another process has set counts within a second and no call
- * waits for it. The store is the truth: what stands here may be dropped at any time.
+ * accounts that were used, and all after a change by hand, so that what another process has set
+ * counts within a second and no call waits for it. The store is the truth: what stands here may be
+ * dropped at any time.
  *
  * Invariants
  *  (1) `lock` is never held across a call of the store.
@@ -52,6 +53,7 @@ struct accounts {
     struct buckets *buckets;
     pthread_t thread;
     bool has_thread;
+    int64_t generation;   /* of the store's accounts, as last seen; the thread's own */
     pthread_cond_t wake;  /* of the thread */
     pthread_mutex_t lock; /* protects all below */
     struct plans *plans;
@@ -245,15 +247,16 @@ struct due {
     bool counted;
 };
 
-/* The accounts that were used since the last time; the lock is held. NULL: none, or no memory. */
-static struct due *take_used(struct accounts *accounts, int *ret_count)
+/* The accounts that were used since the last time, or all; the lock is held. NULL: none, or no
+ * memory. */
+static struct due *take_due(struct accounts *accounts, bool all, int *ret_count)
 {
     struct due *due = calloc((size_t)accounts->count + 1, sizeof(*due));
     int count = 0;
 
     for (size_t i = 0; due && i < ACCOUNTS_CHAINS; i++)
         for (struct entry *entry = accounts->chains[i]; entry; entry = entry->next)
-            if (entry->used && (due[count].name = strdup(entry->name))) {
+            if ((entry->used || all) && (due[count].name = strdup(entry->name))) {
                 due[count++].counted = entry->counted;
                 entry->used = false;
             }
@@ -278,11 +281,16 @@ static void refresh_one(struct accounts *accounts, const struct due *due)
 
 static void refresh(struct accounts *accounts)
 {
+    int64_t generation = accounts->generation;
     struct due *due;
     int count;
 
+    /* A change by hand counts for everyone at once, also for who has not called for long. */
+    if (!store_token_generation(accounts->store, &generation, NULL))
+        generation = accounts->generation;
     pthread_mutex_lock(&accounts->lock);
-    due = take_used(accounts, &count);
+    due = take_due(accounts, generation != accounts->generation, &count);
+    accounts->generation = generation;
     pthread_mutex_unlock(&accounts->lock);
     for (int i = 0; i < count; i++) {
         refresh_one(accounts, &due[i]);

@@ -235,7 +235,7 @@ void api_stop(struct api *api, int drain_ms)
     if (api->server)
         http_server_quiesce(api->server);
     waits_stop(api->waits, drain_ms);
-    streams_stop(api->streams);
+    streams_stop(api->streams, end_us);
     int64_t left_ms = (end_us - clock_monotonic_us()) / 1000;
     if (api->server)
         http_server_stop(api->server,

@@ -41,8 +41,8 @@
 #define RECORD_BYTES ((size_t)256 << 20)      /* likewise, with its input */
 #define INLINE_BYTES_MAX (8 << 20)            /* a larger file is given as a link */
 #define PENDING_BYTES_MAX ((size_t)256 << 20) /* of all streams; beyond it files become links */
-#define TICK_LAST UINT_MAX
-#define HEARTBEAT_S 15 /* clients give up after 30 s of silence */
+#define STOP_LOOK_MS 20                       /* are they all over? */
+#define HEARTBEAT_S 15                        /* clients give up after 30 s of silence */
 
 struct stream {
     struct stream *previous, *next; /* in streams->first; under its lock */
@@ -68,9 +68,10 @@ struct stream {
 struct streams {
     struct api *api;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards the list and stopping */
+    pthread_mutex_t lock; /* guards the list, closed and stopping */
     pthread_cond_t changed;
     struct stream first; /* list head */
+    bool closed;         /* no new ones */
     bool stopping;
     _Atomic size_t pending_bytes; /* of all */
 };
@@ -427,19 +428,28 @@ bool streams_new(struct api *api, struct streams **ret_streams, struct err *err)
     return true;
 }
 
-void streams_stop(struct streams *streams)
+void streams_stop(struct streams *streams, int64_t end_us)
 {
-    struct stream *stream;
+    static const struct timespec look = { .tv_nsec = STOP_LOOK_MS * 1000000 };
+    bool empty;
 
     if (!streams)
         return;
+    pthread_mutex_lock(&streams->lock);
+    streams->closed = true;
+    empty = streams->first.next == &streams->first;
+    pthread_mutex_unlock(&streams->lock);
+    while (!empty && clock_monotonic_us() < end_us) {
+        nanosleep(&look, NULL);
+        pthread_mutex_lock(&streams->lock);
+        empty = streams->first.next == &streams->first;
+        pthread_mutex_unlock(&streams->lock);
+    }
     pthread_mutex_lock(&streams->lock);
     streams->stopping = true;
     pthread_cond_signal(&streams->changed);
     pthread_mutex_unlock(&streams->lock);
     pthread_join(streams->thread, NULL);
-    for (; (stream = next_for(streams, TICK_LAST)); unref(stream))
-        http_stream_end(stream->http);
 }
 
 void streams_free(struct streams *streams)
@@ -493,7 +503,7 @@ static bool list(struct stream *stream)
 
     pthread_mutex_lock(&streams->lock);
     pthread_mutex_lock(&stream->lock);
-    ok = !streams->stopping;
+    ok = !streams->closed;
     if (ok && !stream->closed) {
         stream->next = &streams->first;
         stream->previous = streams->first.previous;

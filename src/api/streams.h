@@ -3,6 +3,7 @@
 #define MIMEO_API_STREAMS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -13,8 +14,10 @@ struct streams;
 
 /* Starts the thread of the heartbeats. api is borrowed; its work pool `answers` must exist. */
 bool streams_new(struct api *api, struct streams **ret_streams, struct err *err);
-/* End all streams, take no new ones. Their last functions come later: before the server stops. */
-void streams_stop(struct streams *streams); /* NULL is fine */
+/* Take no new ones, give those there are until end_us (clock_monotonic_us) to come to their end by
+ * themselves. What is left is cut when the HTTP server stops, so that its reader sees that it is
+ * not whole. NULL is fine. */
+void streams_stop(struct streams *streams, int64_t end_us);
 /* When the server has stopped and `answers` is freed. */
 void streams_free(struct streams *streams); /* NULL is fine */
 

@@ -339,6 +339,33 @@ static bool is_loopback(const struct sockaddr *address)
            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
 }
 
+/* May the caller call this? False: answered. Asked once per call. */
+static bool admit(struct http_call *call)
+{
+    struct http_server *server = call->server;
+    const char *account = NULL;
+    if (call->match.route->flags & HTTP_PUBLIC || !server->options.authenticate || call->admitted)
+        return true;
+    if (!server->options.authenticate(call, &account))
+        return false;
+    call->account = account;
+    call->admitted = true;
+    return true;
+}
+
+/* Who may not call does not get to send much: a large body, or one of no told length, is only taken
+ * from a caller who may. */
+static void admit_early(struct http_call *call, int64_t told)
+{
+    if (told >= 0 && told <= CALL_LOOP_BODY_BYTES_MAX)
+        return;
+    atomic_fetch_add(&call->references, 1);
+    if (admit(call))
+        http_call_unref(call);
+    else
+        call->discarding = true;
+}
+
 /* The headers are in. */
 static enum MHD_Result begin(struct http_call *call, const char *method)
 {
@@ -361,6 +388,8 @@ static enum MHD_Result begin(struct http_call *call, const char *method)
     find_route(call);
     if (!call->discarding)
         prepare_body(call, told);
+    if (!call->discarding)
+        admit_early(call, told);
     if (!call->discarding || told == 0)
         return MHD_YES;
     /* The answer is known before the body. A client that waits for "100 Continue" gets it at once
@@ -393,15 +422,8 @@ static enum MHD_Result take_body(struct http_call *call, struct str bytes)
 static void run_handler(void *context)
 {
     struct http_call *call = context;
-    struct http_server *server = call->server;
-    const struct http_route *route = call->match.route;
-    if (!(route->flags & HTTP_PUBLIC) && server->options.authenticate) {
-        const char *account = NULL;
-        if (!server->options.authenticate(call, &account))
-            return;
-        call->account = account;
-    }
-    route->handler(call);
+    if (admit(call))
+        call->match.route->handler(call);
 }
 
 static enum MHD_Result dispatch_on_loop(struct http_call *call)

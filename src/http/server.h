@@ -47,7 +47,8 @@ struct http_server_options {
     const char *cors_origins; /* "*", or a list: whose pages may call; NULL: none */
     size_t gzip_min_bytes;    /* smaller JSON and text answers are not compressed; 0: none is */
     void *context;            /* http_context() of every call */
-    /* Called before a non-public handler, on the thread that will run it. True lets it pass (and
+    /* Called once before a non-public handler, on the thread that will run it; but before a large
+     * body is read, on the loop thread (so it should not block for long). True lets it pass (and
      * may set *ret_account with memory from http_arena); false means it has replied. */
     bool (*authenticate)(struct http_call *call, const char **ret_account);
     /* Reply for what no handler sees. kinds: ERR_NOT_FOUND, ERR_INVALID (405: detail names the

@@ -89,6 +89,7 @@ struct http_call {
     int header_count;
     struct route_match match;
     const char *account;
+    bool admitted; /* authenticate has let it pass */
     const void *caller;
     const char *base_url;
     bool base_url_is_https;

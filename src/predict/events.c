@@ -50,6 +50,7 @@ static bool on_ready(struct predict *predict, struct runner *runner,
     runner->flood_bytes = 0;
     runner->idle_since_us = clock_monotonic_us();
     runner->lane->load_failures = 0;
+    memory_measure(predict, runner);
     set_state(predict, runner, RUNNER_IDLE);
     log_event(LOG_INFO, "runner_ready", "model=%s pid=%d load_seconds=%.2f resident_bytes=%lld",
               runner->version->model->full_name, (int)runner->process.pid,

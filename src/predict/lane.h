@@ -83,6 +83,7 @@ void dispatch_crashed(struct lane *lane);
 /* ---- memory.c: who may start, who makes room ----------------------------------------------- */
 
 /* May a runner for this lane start now? If not, see to it that it may later. */
+void memory_measure(struct predict *predict, struct runner *runner); /* note what it uses now */
 bool memory_make_room(struct predict *predict, struct lane *lane, int64_t now_us);
 /* Is it one of the min_runners of its deployment? Those are neither evicted nor unloaded. */
 bool memory_is_kept(const struct predict *predict, const struct runner *runner);

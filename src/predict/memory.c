@@ -27,6 +27,16 @@ bool memory_is_kept(const struct predict *predict, const struct runner *runner)
     return count <= lane->min_runners;
 }
 
+void memory_measure(struct predict *predict, struct runner *runner)
+{
+    int64_t resident = runner_process_resident_bytes(runner->process.pid);
+    pthread_mutex_lock(&predict->lock);
+    runner->resident_bytes = resident;
+    pthread_mutex_unlock(&predict->lock);
+    if (resident > runner->lane->footprint_bytes)
+        runner->lane->footprint_bytes = resident;
+}
+
 /* The runner unused the longest whose lane has nothing to do; NULL when there is none. */
 static struct runner *least_recently_used(struct predict *predict)
 {

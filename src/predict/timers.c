@@ -34,13 +34,8 @@ static void measure(struct predict *predict, int64_t now_us, int64_t *next_us)
         active = true;
         if (!due)
             continue;
-        int64_t resident = runner_process_resident_bytes(runner->process.pid);
-        pthread_mutex_lock(&predict->lock);
-        runner->resident_bytes = resident;
-        pthread_mutex_unlock(&predict->lock);
-        if (resident > runner->lane->footprint_bytes)
-            runner->lane->footprint_bytes = resident;
-        if (resident > predict->memory_budget_bytes)
+        memory_measure(predict, runner);
+        if (runner->resident_bytes > predict->memory_budget_bytes)
             supervisor_stop_runner(predict, runner, STOP_MEMORY);
     }
     if (due)

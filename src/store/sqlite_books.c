@@ -110,6 +110,7 @@ bool sqlite_write_account_put(struct sqlite_batch *batch, struct store_write *wr
     sqlite3_bind_int(s, 3, account->metered);
     sqlite3_bind_int64(s, 4, account->credit_microusd);
     write->applied = sqlite_batch_step(batch, s, &changed, &write->err);
+    batch->totals.tokens_changed |= write->applied;
     return write->applied;
 }
 
@@ -119,6 +120,7 @@ bool sqlite_write_account_credit_add(struct sqlite_batch *batch, struct store_wr
     int changed = 0;
     bool ok = credit_add(batch, account->account, account->credit_microusd, &changed, &write->err);
     write->applied = ok && changed > 0;
+    batch->totals.tokens_changed |= write->applied;
     return ok;
 }
 

@@ -171,7 +171,8 @@ bool store_token_find(struct store *store, const unsigned char hash[32], struct 
 bool store_token_list(struct store *store, struct arena *arena, struct store_token **ret_tokens,
                       int *ret_count, struct err *err);
 
-/* Grows with every committed token change by any process: caches are dropped when it differs. */
+/* Grows with every committed change of a token or an account's plan or credit (not of what runs
+ * cost) by any process: caches are dropped when it differs. */
 bool store_token_generation(struct store *store, int64_t *ret_generation, struct err *err);
 
 bool store_setting_get(struct store *store, const char *name, struct arena *arena,

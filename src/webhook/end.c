@@ -1,8 +1,8 @@
 /* Ends of predictions: sent until a receiver says 2xx or the time is over.
  *
  *   due row -> loaded -> flies -> outcome on its way to disk -> forgotten
- *                 ^                         |
- *                 +---- when due again -----+
+ *                 ^                         |      ^ | a second later, when the store
+ *                 +---- when due again -----+      +-+ has failed
  *
  * Invariants
  *  (1) A row that is in memory is not loaded again: it stays in webhooks->ends until its outcome is
@@ -24,7 +24,7 @@
 #define LOAD_BATCH 256             /* new rows per look */
 #define LOAD_BYTES_MAX (64u << 20) /* the rows of a look */
 #define END_BYTES_MAX (32u << 10)  /* one row's texts */
-#define READ_AGAIN_US INT64_C(1000000) /* after the store failed */
+#define READ_AGAIN_US INT64_C(1000000) /* after the store failed; and to write again */
 #define RETRY_MAX_MS INT64_C(3600000)
 #define PUT_OFF_MIN_US INT64_C(1000000)
 #define PUT_OFF_MAX_US INT64_C(60000000)
@@ -43,6 +43,13 @@ static void unlink_end(struct end *end)
     end->previous->next = end->next;
     end->next->previous = end->previous;
     end->next = end->previous = NULL;
+}
+
+static void link_end(struct end *head, struct end *end)
+{
+    end->next = head;
+    end->previous = head->previous;
+    end->previous->next = head->previous = end;
 }
 
 static void end_free(struct webhooks *webhooks, struct end *end)
@@ -64,12 +71,15 @@ static void on_written(struct store_write *write)
     if (!write->ok)
         log_error(LOG_WARN, "webhook_outcome_not_stored", &write->err, "webhook=%s", end->row.id);
     pthread_mutex_lock(&webhooks->lock);
-    if (!write->ok)
-        look_at(webhooks, clock_now_us() + READ_AGAIN_US);
-    else if (end->row.state == DELIVERY_PENDING)
-        look_at(webhooks, end->row.next_us);
     webhooks->writing--;
-    end_free(webhooks, end);
+    if (write->ok) {
+        if (end->row.state == DELIVERY_PENDING)
+            look_at(webhooks, end->row.next_us);
+        end_free(webhooks, end);
+    } else { /* what a receiver has taken is not sent again for want of room on the disk */
+        webhooks->rewrite_us = clock_monotonic_us() + READ_AGAIN_US;
+        link_end(&webhooks->unwritten_ends, end);
+    }
     if (webhooks->more && webhooks->ends.count <= ENDS_MAX - LOAD_BATCH)
         webhooks->look = true;
     webhooks_poke(webhooks);
@@ -83,6 +93,20 @@ static void write_outcome(struct webhooks *webhooks, struct end *end)
     };
     webhooks->writing++;
     store_submit(webhooks->options.store, &end->write);
+}
+
+void end_rewrite(struct webhooks *webhooks, int64_t now_us, int64_t *next_us)
+{
+    struct end *head = &webhooks->unwritten_ends;
+
+    if (head->next != head && now_us < webhooks->rewrite_us && webhooks->rewrite_us < *next_us)
+        *next_us = webhooks->rewrite_us;
+    while (head->next != head && now_us >= webhooks->rewrite_us) {
+        struct end *end = head->next;
+
+        unlink_end(end);
+        write_outcome(webhooks, end);
+    }
 }
 
 /* ---- Loading ----------------------------------------------------------------------------------
@@ -136,9 +160,7 @@ static void take_row(struct webhooks *webhooks, const struct store_delivery *row
         write_outcome(webhooks, end);
         return;
     }
-    end->next = &webhooks->waiting_ends;
-    end->previous = webhooks->waiting_ends.previous;
-    end->previous->next = end->next->previous = end;
+    link_end(&webhooks->waiting_ends, end);
 }
 
 void end_load(struct webhooks *webhooks)
@@ -224,7 +246,10 @@ static int64_t retry_after_us(const struct webhook_options *options, int attempt
 static void judge(struct webhooks *webhooks, struct end *end, const struct flight *flight)
 {
     int64_t now_us = clock_now_us();
-    bool gone = flight->status == 0 && flight->err.kind == ERR_NOT_FOUND;
+    /* Its prediction is gone, or its address is none that may be called: another time is no better.
+     */
+    bool hopeless = flight->status == 0 &&
+                    (flight->err.kind == ERR_NOT_FOUND || flight->err.kind == ERR_FORBIDDEN);
 
     end->err = flight->err;
     end->row.attempts++;
@@ -238,7 +263,7 @@ static void judge(struct webhooks *webhooks, struct end *end, const struct fligh
         return;
     }
     webhooks->totals.failed_attempts++;
-    if (gone || now_us - end->row.created_us >= webhooks->options.give_up_s * 1000000) {
+    if (hopeless || now_us - end->row.created_us >= webhooks->options.give_up_s * 1000000) {
         end->row.state = DELIVERY_FAILED;
         webhooks->totals.given_up++;
         log_event(LOG_WARN, "webhook_given_up", "webhook=%s prediction=%s attempts=%d status=%d",

@@ -45,7 +45,7 @@ struct live {
 
 struct end {
     struct map_entry entry;      /* by the delivery's id */
-    struct end *previous, *next; /* in webhooks->waiting_ends, until it flies */
+    struct end *previous, *next; /* in waiting_ends, until it flies; in unwritten_ends */
     struct webhooks *webhooks;
     struct host *host;
     struct store_delivery row; /* texts are in `arena` */
@@ -84,6 +84,8 @@ struct webhooks {
     struct map hosts, lives, ends;
     struct live waiting_lives; /* list heads */
     struct end waiting_ends;
+    struct end unwritten_ends; /* their outcomes could not be stored ... */
+    int64_t rewrite_us;        /* ... and are submitted again then; monotonic */
     struct flight *landed;
     int flights;
     size_t flying_bytes;
@@ -120,6 +122,8 @@ void end_load(struct webhooks *webhooks);  /* from the ledger; without the lock:
 void end_count(struct webhooks *webhooks); /* likewise: totals.pending */
 void end_launch(struct webhooks *webhooks, int64_t now_us, int64_t *next_us);
 void end_landed(struct webhooks *webhooks, struct flight *flight);
+/* Submit outcomes again that could not be stored, when it is time. *next_us as above. */
+void end_rewrite(struct webhooks *webhooks, int64_t now_us, int64_t *next_us);
 void end_free_all(struct webhooks *webhooks);
 
 /* flight.c: begin one. False: there is no room now, or no memory. */

@@ -131,6 +131,7 @@ static void *run(void *context)
         take_landed(webhooks);
         look(webhooks, &look_us);
         int64_t now_us = clock_monotonic_us(), next_us = look_us;
+        end_rewrite(webhooks, now_us, &next_us);
         end_launch(webhooks, now_us, &next_us);
         live_launch(webhooks, now_us, &next_us);
         if (!webhooks->woken && !webhooks->look && !webhooks->stopping)
@@ -161,6 +162,7 @@ static void init(struct webhooks *webhooks, const struct webhook_options *option
     map_init(&webhooks->ends);
     webhooks->waiting_lives.next = webhooks->waiting_lives.previous = &webhooks->waiting_lives;
     webhooks->waiting_ends.next = webhooks->waiting_ends.previous = &webhooks->waiting_ends;
+    webhooks->unwritten_ends.next = webhooks->unwritten_ends.previous = &webhooks->unwritten_ends;
     pthread_mutex_init(&webhooks->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

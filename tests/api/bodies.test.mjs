@@ -27,8 +27,8 @@ test("401 without a token, and with an unknown one", async () => {
     const unknown = await server.call("GET", "/v1/models", { token: "r8_unknown" });
     same(unknown, 401, '{"title":"Unauthenticated","detail":"You did not pass a valid authentication token","status":401}\n');
     assert.equal(unknown.headers.get("content-length"), "98");
-    assert.equal(unknown.headers.get("ratelimit-remaining"), null);
-    assert.equal(unknown.headers.get("www-authenticate"), null);
+    for (const answer of [none, unknown])
+        for (const name of ["ratelimit-remaining", "ratelimit-reset", "ratelimit-limit", "www-authenticate"]) assert.equal(answer.headers.get(name), null, name);
 });
 
 test("404 of a prediction, a model, a deployment, a community model by name", async () => {
@@ -82,8 +82,14 @@ test("422 of an input: required, and with a number too large", async () => {
 });
 
 test("422 of an input: types, null, arrays", async () => {
-    assert.equal((await withInput({ seed: null })).json.detail, "- input.seed: Invalid type. Expected: integer, given: null\n");
+    same(await withInput({ seed: null }), 422, validation("- input.seed: Invalid type. Expected: integer, given: null\n", [
+        { type: "invalid_type", field: "input.seed", description: "Invalid type. Expected: integer, given: null" }]));
     const answer = await withInput({ image: ["x"], num_outputs: 5 });
+    assert.equal(answer.status, 422);
+    assert.ok(answer.json.detail.endsWith("\n"));
+    assert.deepEqual(new Set(answer.json.detail.slice(0, -1).split("\n")), new Set([
+        "- input.image: Invalid type. Expected: string, given: array",
+        "- input.num_outputs: Must be less than or equal to 4"]));
     assert.deepEqual(new Set(answer.json.invalid_fields.map((one) => `${one.type} ${one.field} ${one.description}`)), new Set([
         "invalid_type input.image Invalid type. Expected: string, given: array",
         "number_lte input.num_outputs Must be less than or equal to 4"]));
@@ -91,27 +97,42 @@ test("422 of an input: types, null, arrays", async () => {
 
 test("422 of an input: format uri", async () => {
     for (const start_image of ["", "a/local/path", "back\\slash://x"])
-        assert.equal((await withInput({ start_image })).json.detail, "- input.start_image: Does not match format 'uri'\n", start_image);
+        same(await withInput({ start_image }), 422, validation("- input.start_image: Does not match format 'uri'\n", [
+            { type: "format", field: "input.start_image", description: "Does not match format 'uri'" }]));
     for (const start_image of ["data:image/png;base64,AAAA", "https://example.com/a.png"])
         assert.equal((await withInput({ start_image })).status, 201, start_image);
 });
 
 test("422 of an input: numbers, their text, code points, and no second error for a wrong type", async () => {
-    assert.equal((await withInput({ seed: 3.0 })).status, 201);
-    assert.equal((await withInput({ seed: 3.5 })).json.detail, "- input.seed: Invalid type. Expected: integer, given: number\n");
-    assert.equal((await withInput({ pixels: 1000001 })).json.detail, "- input.pixels: Must be less than or equal to 1e+06\n");
-    assert.equal((await withInput({ strength: 0.5 })).json.detail, "- input.strength: Must be less than or equal to 0.1\n");
-    assert.equal((await withInput({ strength: 0 })).json.detail, "- input.strength: Must be greater than 0\n");
-    assert.equal((await withInput({ num_outputs: 0 })).json.detail, "- input.num_outputs: Must be greater than or equal to 1\n");
+    const written = (seed) => server.call("POST", "/v1/predictions", { headers: { "content-type": "application/json" },
+        body: `{"version":"${captured}","input":{"prompt":"p","seed":${seed}}}` });
+    for (const seed of ["3", "3.0", "30e-1", "1e3"]) assert.equal((await written(seed)).status, 201, seed);
+    assert.equal((await written("3.5")).json.detail, "- input.seed: Invalid type. Expected: integer, given: number\n");
+    for (const [input, type, description] of [
+        [{ seed: 3.5 }, "invalid_type", "Invalid type. Expected: integer, given: number"],
+        [{ pixels: 1000001 }, "number_lte", "Must be less than or equal to 1e+06"],
+        [{ strength: 0.5 }, "number_lte", "Must be less than or equal to 0.1"],
+        [{ strength: 0 }, "number_gt", "Must be greater than 0"],
+        [{ num_outputs: 0 }, "number_gte", "Must be greater than or equal to 1"],
+        [{ guidance: 10 }, "number_lt", "Must be less than 10"],
+        [{ name: "😀😀😀😀" }, "string_lte", "String length must be less than or equal to 3"],
+        [{ output_format: 7 }, "invalid_type", "Invalid type. Expected: string, given: integer"],
+        [{ num_outputs: "9" }, "invalid_type", "Invalid type. Expected: integer, given: string"],
+    ]) {
+        const field = `input.${Object.keys(input)[0]}`;
+        same(await withInput(input), 422, validation(`- ${field}: ${description}\n`, [{ type, field, description }]));
+    }
     assert.equal((await withInput({ name: "😀😀😀" })).status, 201, "three code points");
-    assert.equal((await withInput({ name: "😀😀😀😀" })).json.detail, "- input.name: String length must be less than or equal to 3\n");
-    assert.equal((await withInput({ output_format: 7 })).json.detail, "- input.output_format: Invalid type. Expected: string, given: integer\n");
+    assert.equal((await withInput({ guidance: 9.99 })).status, 201);
 });
 
 test("unknown keys are taken and echoed, sorted; defaults are not filled in", async () => {
     const answer = await withInput({ zebra: { a: [1, "x", null, true] }, apple: 1.5 });
     assert.equal(answer.status, 201);
     assert.match(answer.text, /"input":\{"apple":1\.5,"prompt":"p","zebra":\{"a":\[1,"x",null,true\]\}\}/);
+    // The model runs with its default all the same; the record has what was sent.
+    const plain = await server.call("POST", "/v1/predictions", { body: { version: versionOf("noop"), input: {} }, headers: { prefer: "wait" } });
+    assert.deepEqual([plain.json.output, plain.json.input], ["hello", {}]);
 });
 
 test("400 of a search without a query", async () => {

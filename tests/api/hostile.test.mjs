@@ -145,3 +145,23 @@ test("more connections than there may be", async () => {
     for (const socket of sockets) socket.destroy();
     await sleep(300);
 });
+
+test("who has no token does not get to fill the memory", async () => {
+    const resident = () => Number(readFileSync(`/proc/${server.process.pid}/status`, "utf8").match(/VmRSS:\s+(\d+)/)[1]) / 1024;
+    const before = resident(), megabytes = 40;
+    for (const length of [`content-length: ${megabytes << 20}`, "transfer-encoding: chunked"]) {
+        const sockets = Array.from({ length: 5 }, () => {
+            const socket = open();
+            socket.write(`POST /v1/predictions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${length}\r\n\r\n`);
+            if (length.endsWith("chunked")) socket.write(`${(megabytes << 20).toString(16)}\r\n`);
+            for (let i = 1; i < megabytes; i++) socket.write(Buffer.alloc(1 << 20, 32));
+            return socket;
+        });
+        for (let i = 0; i < 300 && sockets.some((socket) => socket.writableLength > 0 && !socket.destroyed); i++) await sleep(20);
+        assert.ok(resident() - before < 30, `${resident() - before} MiB more`);
+        for (const socket of sockets) socket.destroy();
+    }
+    // Told the length, a client that is well behaved gets the plain answer.
+    assert.equal((await server.call("POST", "/v1/predictions", { token: null, body: { version: noop, input: { text: "x".repeat(1 << 20) } } })).status, 401);
+    assert.equal((await server.call("POST", "/v1/predictions", { body: { version: noop, input: { text: "x".repeat(1 << 20) } } })).status, 201);
+});

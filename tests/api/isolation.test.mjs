@@ -1,7 +1,10 @@
 // What one account can learn of another's, or do to it; and what hostile models and texts can do.
 import assert from "node:assert";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Server, ended, sleep, until, versionOf } from "./server.mjs";
+import { Server, ended, root, sleep, versionOf } from "./server.mjs";
 
 let server, bob;
 
@@ -84,20 +87,36 @@ test("links that need no token are not in the log", async () => {
     await (await fetch(text.urls.stream)).text();
     const token = text.urls.stream.split("/").pop();
     await server.call("GET", "/v1/account");
+    for (let left = 100; left > 0 && !/path="\/v1\/account"/.test(server.log); left--) await sleep(20);
     assert.match(server.log, /path="\/v1\/account"/);
+    assert.match(server.log, /path="\/v1\/streams\/"/);
     assert.ok(!server.log.includes(token));
 });
 
 test("deleting a version leaves what others have under the same id", async () => {
-    const id = hex();
-    await make("short", { model: "noop", versions: [made(id)] });
-    const own = await run(id, {});
-    assert.equal((await server.call("DELETE", `/v1/models/local/short/versions/${id}`)).status, 202);
-    for (let left = 100; left > 0; left--) {
-        if ((await server.call("GET", `/v1/predictions/${own.id}`)).status === 404) return;
-        await sleep(50);
+    const folder = mkdtempSync(join(tmpdir(), "mimeo-manifests-")), id = versionOf("noop");
+    copyFileSync(join(root, "tests/models/noop.yaml"), join(folder, "noop.yaml"));
+    const other = await Server.start({ manifests: folder });
+    try {
+        const token = other.command("tokens", "create", "--account", "bob").trim();
+        const predict = (token) => other.call("POST", "/v1/predictions",
+            { token, headers: { prefer: "wait=20" }, body: { version: id, input: {} } });
+        const theirs = await predict(token);
+        assert.equal(theirs.status, 201);
+        rmSync(join(folder, "noop.yaml"));
+        other.process.kill("SIGHUP");
+        while ((await other.call("GET", "/v1/models/test/noop")).status === 200) await sleep(30);
+        const body = { owner: "local", name: "noop", visibility: "private", hardware: "cpu", manifest: { model: "noop", versions: [made(id)] } };
+        assert.equal((await other.call("POST", "/v1/models", { body })).status, 201);
+        const own = await predict();
+        assert.equal((await other.call("DELETE", `/v1/models/local/noop/versions/${id}`)).status, 202);
+        while ((await other.call("GET", `/v1/predictions/${own.json.id}`)).status === 200) await sleep(30);
+        while ((await other.call("DELETE", "/v1/models/local/noop")).status !== 204) await sleep(30);
+        assert.equal((await other.call("GET", `/v1/predictions/${theirs.json.id}`, { token })).status, 200);
+    } finally {
+        await other.stop();
+        rmSync(folder, { recursive: true, force: true });
     }
-    assert.fail("the owner's prediction stays");
 });
 
 test("a hostile schema neither ends the server nor holds it up", async () => {
@@ -116,6 +135,17 @@ test("a hostile schema neither ends the server nor holds it up", async () => {
     assert.equal(refused.status, 422);
     assert.match(refused.json.detail, /too many/);
     assert.ok(Date.now() - begin < 5000);
+});
+
+test("an account keeps twenty instances at most", async () => {
+    const body = { model: "test/noop", version: versionOf("noop"), hardware: "cpu", min_instances: 5, max_instances: 5 };
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await server.call("POST", "/v1/deployments", { body: { name: `k${i}`, ...body } })).status);
+    assert.deepEqual(statuses, [200, 200, 200, 200, 403]);
+    assert.equal((await server.call("POST", "/v1/deployments", { body: { name: "k4", ...body, min_instances: 0 } })).status, 200);
+    assert.equal((await server.call("PATCH", "/v1/deployments/local/k4", { body: { min_instances: 1 } })).status, 403);
+    assert.equal((await server.call("PATCH", "/v1/deployments/local/k0", { body: { min_instances: 4 } })).status, 200);
+    for (let i = 0; i < 5; i++) await server.call("PATCH", `/v1/deployments/local/k${i}`, { body: { min_instances: 0 } });
 });
 
 test("models cost the memory that they are given", async () => {

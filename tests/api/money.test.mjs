@@ -125,3 +125,13 @@ test("mimeo accounts refuses what it does not understand", () => {
     refused(["set", "x", "--plan", "a:per-day=1"], /a plan's name/);
     refused(["remove", "x"], /unknown action/);
 });
+
+test("a change counts for the first call after a pause, too", async () => {
+    const paused = account("paused");
+    server.command("accounts", "set", "paused", "--credit", "10");
+    assert.equal((await run(paused, costly)).status, 201);
+    await sleep(NOTICE_MS);
+    server.command("accounts", "set", "paused", "--credit", "0");
+    await sleep(NOTICE_MS);
+    assert.equal((await run(paused, costly)).status, 402);
+});

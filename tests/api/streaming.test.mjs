@@ -232,6 +232,23 @@ test("when a prediction's data is gone, so is its stream", async () => {
     await own.stop();
 });
 
+test("a server that ends lets streams come to their end within the drain time, and cuts the others short for all to see", async () => {
+    const own = await Server.start({ args: ["--drain-timeout", "6"] });
+    const short = await own.client().predictions.create({ model: "test/text_list", input: { text: "a b c", pause_ms: 700 } });
+    const stream = await open(short.urls.stream);
+    await stream.until((text) => text.includes("data: a\n"));
+    const ending = own.stop();
+    await stream.done;
+    assert.match(stream.text, /event: done\nid: .+\ndata: \{\}\n\n$/);
+    assert.equal(await ending, 0);
+
+    const hasty = await Server.start();
+    const long = await hasty.client().predictions.create({ model: "test/text_list", input: { text: "a b", pause_ms: 60000 } });
+    const cut = await fetch(long.urls.stream, { headers: { accept: "text/event-stream" } });
+    setTimeout(() => hasty.stop(), 300);
+    await assert.rejects(cut.text(), "not a whole answer");
+});
+
 test("readers that go away cost nothing, and the server ends while others read", async () => {
     const own = await Server.start();
     const { urls } = await own.client().predictions.create({ model: "test/text_list", input: { text: "a b c d", pause_ms: 60000 } });

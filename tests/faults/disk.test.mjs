@@ -4,11 +4,18 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { auditBooks } from "./audit.mjs";
+import { readEnds } from "./crash_points.mjs";
+import { Receiver } from "./receiver.mjs";
 import { Server } from "./server.mjs";
 
-let server;
-before(async () => { server = await new Server(undefined, { args: ["--sync-output", "url"] }).start(); });
-after(() => server.remove());
+let server, receiver;
+before(async () => {
+    server = await new Server(undefined, { args: ["--sync-output", "url", "--allow-private-urls", "--webhook-first-retry", "50"] }).start();
+    receiver = await new Receiver().start();
+    receiver.secret = (await server.call("GET", "/v1/webhooks/default/secret")).body.key;
+});
+after(async () => { await server.remove(); await receiver.stop(); });
 
 // The soft limit only: it can be raised again. Runners that run already keep theirs.
 function limit(bytes) {
@@ -99,4 +106,53 @@ test("a start without room says so, and the next one works", async () => {
     });
     assert.equal((await server.call("GET", `/v1/predictions/${kept}`)).body.output, "kept");
     await assertWorks();
+});
+
+const told = (seconds) => server.call("POST", "/v1/models/test/sleep/predictions", { input: { seconds }, webhook: receiver.url, webhook_events_filter: ["completed"] });
+
+// Every accepted one has ended and was told so, as it is stored and under one id, and is in the books.
+async function assertTold(ids) {
+    for (const id of ids) {
+        const { status, completed_at } = await server.until(id, undefined, 30000);
+        assert.equal(status, "succeeded");
+        for (const end = Date.now() + 10000; receiver.ends(id).taken.length === 0; await sleep(20)) assert.ok(Date.now() < end, `${id} is not told`);
+        const { ends } = receiver.ends(id);
+        assert.ok(ends.every((one) => one.status === status && one.completed_at === completed_at), `${id}: ${status} ${completed_at}, told ${JSON.stringify(ends)}`);
+        assert.equal(new Set(ends.map(({ message }) => message)).size, 1);
+    }
+    assert.equal(receiver.badSignatures, 0);
+    assert.equal(auditBooks(server.data, await readEnds(server), assert.fail), 0);
+}
+
+test("no room for ends, what they cost, and their webhooks: nothing is told that is not stored, and all of it is when there is room", async () => {
+    for (const killed of [false, true]) {
+        await server.predict("sleep", { seconds: 0 }, 20);
+        const ids = [];
+        for (let i = 0; i < 8; i++) ids.push((await told(0.1)).body.id);
+        limit(4096);
+        await sleep(1500); // they end
+        const early = ids.filter((id) => receiver.ends(id).ends.length > 0);
+        if (killed) { await server.kill(); await server.start(); }
+        for (const id of early) assert.equal((await server.call("GET", `/v1/predictions/${id}`)).body.status, "succeeded", "it was told");
+        assert.ok(early.length < ids.length, "there was no room");
+        limit("unlimited");
+        await assertTold(ids);
+    }
+});
+
+test("no room to note that a webhook was taken: it is not sent again and again", async () => {
+    let fail = true;
+    receiver.answer = () => [fail ? 500 : 200, 0];
+    const { id } = (await told(0)).body;
+    for (const end = Date.now() + 10000; receiver.ends(id).ends.length === 0; await sleep(20)) assert.ok(Date.now() < end, "it is told");
+    limit(4096);
+    fail = false;
+    await sleep(3000);
+    const sent = receiver.ends(id).taken.length;
+    limit("unlimited");
+    await assertTold([id]);
+    assert.ok(sent >= 1 && sent <= 2, `taken ${sent} times`);
+    const outcome = async () => (await server.call("GET", `/v1/webhooks/deliveries?prediction=${id}`)).body.results[0].status;
+    for (const end = Date.now() + 15000; await outcome() !== "delivered"; await sleep(50)) assert.ok(Date.now() < end, "the outcome is stored");
+    assert.equal(receiver.ends(id).taken.length, sent, "and it was not sent for that");
 });

@@ -1,5 +1,6 @@
-/* Preloaded into the server by crash_points.test.mjs: after SIGUSR2, the MIMEO_KILL_AT-th call that
- * changes something durable (a name, a sync) is the last thing the process does. */
+/* Preloaded into the server. By crash_points.mjs: after SIGUSR2, the MIMEO_KILL_AT-th call that
+ * changes something durable (a name, a sync) is the last thing the process does. By clock.test.mjs:
+ * the clock of the day is MIMEO_CLOCK_SHIFT_S seconds ahead. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -7,10 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static atomic_int armed, calls;
 static int kill_at;
+static time_t clock_shift_s;
+static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
 static void arm(int signal_number)
 {
@@ -23,6 +27,8 @@ __attribute__((constructor)) static void prepare(void)
     const char *text = getenv("MIMEO_KILL_AT");
     unsetenv("LD_PRELOAD"); /* not in the runners */
     kill_at = text ? atoi(text) : 0;
+    text = getenv("MIMEO_CLOCK_SHIFT_S");
+    clock_shift_s = text ? atoi(text) : 0;
     if (kill_at > 0)
         signal(SIGUSR2, arm);
 }
@@ -67,4 +73,14 @@ int fdatasync(int fd)
 {
     step();
     return ((int (*)(int))real("fdatasync"))(fd);
+}
+
+int clock_gettime(clockid_t which, struct timespec *ret_time)
+{
+    if (!real_clock_gettime) /* two threads find the same */
+        real_clock_gettime = (int (*)(clockid_t, struct timespec *))real("clock_gettime");
+    int failed = real_clock_gettime(which, ret_time);
+    if (!failed && which == CLOCK_REALTIME)
+        ret_time->tv_sec += clock_shift_s;
+    return failed;
 }

@@ -21,6 +21,7 @@
 #include "registry/registry.h"
 
 #define DEPLOYMENT_NAME_MAX 100
+#define KEPT_INSTANCES_MAX 20 /* per account: they keep their memory whoever else waits for it */
 #define PREDICTION_BYTES (256u << 20)        /* one record */
 #define DEPLOYMENT_QUIET_DEFAULT_S (15 * 60) /* unused that long before it may be deleted */
 
@@ -137,6 +138,47 @@ static bool check_release(struct http_call *call, const json_t *deployment)
     return false;
 }
 
+static int64_t min_instances_of(const json_t *deployment)
+{
+    const json_t *release = json_object_get(deployment, "current_release");
+
+    return json_get_integer(json_object_get(release, "configuration"), "min_instances", 0);
+}
+
+/* May the account have it, beside its others (or in the place of the one of that name)? False:
+ * answered. */
+static bool check_room(struct http_call *call, const json_t *deployment)
+{
+    const char *name = json_get_string(deployment, "name");
+    int64_t kept = min_instances_of(deployment);
+    json_t *all = NULL;
+    size_t others = 0;
+    struct err err;
+
+    if (!deployment_documents_list(api_of(call)->store, http_account(call), &all, &err)) {
+        problem_reply(call, &err);
+        return false;
+    }
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const json_t *other = json_array_get(all, i);
+
+        if (strcmp(json_get_string(other, "name"), name) == 0)
+            continue;
+        others++;
+        kept += min_instances_of(other);
+    }
+    json_decref(all);
+    if (others >= DEPLOYMENTS_MAX)
+        problem_reply_detail(call, 403, "Forbidden", "An account may have at most 200 deployments");
+    else if (kept > KEPT_INSTANCES_MAX && min_instances_of(deployment) > 0)
+        problem_reply_detail(call, 403, "Forbidden",
+                             "The min_instances of all of an account's deployments may be at most "
+                             "20 together");
+    else
+        return true;
+    return false;
+}
+
 /* Store it and have it run. */
 static bool keep(struct http_call *call, const json_t *deployment, enum store_condition condition,
                  struct err *err)
@@ -149,23 +191,6 @@ static bool keep(struct http_call *call, const json_t *deployment, enum store_co
 
 /* ---- Create -----------------------------------------------------------------------------------
  */
-
-static bool check_room(struct http_call *call)
-{
-    json_t *all = NULL;
-    struct err err;
-    bool room;
-
-    if (!deployment_documents_list(api_of(call)->store, http_account(call), &all, &err)) {
-        problem_reply(call, &err);
-        return false;
-    }
-    room = json_array_size(all) < DEPLOYMENTS_MAX;
-    json_decref(all);
-    if (!room)
-        problem_reply_detail(call, 403, "Forbidden", "An account may have at most 200 deployments");
-    return room;
-}
 
 static void create_checked(struct http_call *call, const json_t *body)
 {
@@ -180,7 +205,7 @@ static void create_checked(struct http_call *call, const json_t *body)
         return;
     }
     pthread_mutex_lock(&changing);
-    if (check_room(call) && check_release(call, deployment)) {
+    if (check_release(call, deployment) && check_room(call, deployment)) {
         if (keep(call, deployment, STORE_IF_ABSENT, &err))
             reply_deployment(call, deployment);
         else
@@ -236,7 +261,7 @@ static void update_found(struct http_call *call, json_t *deployment, const json_
     if (!release || json_object_set_new(deployment, "current_release", release) != 0) {
         err_set(&err, ERR_NO_MEMORY, "not enough memory for a deployment");
         problem_reply(call, &err);
-    } else if (check_release(call, deployment)) {
+    } else if (check_release(call, deployment) && check_room(call, deployment)) {
         if (keep(call, deployment, STORE_IF_PRESENT, &err))
             reply_deployment(call, deployment);
         else
