@@ -10,8 +10,8 @@
 struct err;
 
 /* Parse one whole JSON text (any value at the top; duplicate keys and trailing bytes refused;
- * nesting deeper than 128 and millions of values refused). The caller owns *ret_value (json_decref). ERR_INVALID with
- * line and column otherwise. Any thread. */
+ * nesting deeper than 128 and millions of values refused). The caller owns *ret_value
+ * (json_decref). ERR_INVALID with line and column otherwise. Any thread. */
 bool json_parse(struct str text, json_t **ret_value, struct err *err);
 
 /* Append the compact text of a value (UTF-8 kept, no spaces; reals printed in the shortest form, as

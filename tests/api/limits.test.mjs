@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, request } from "node:http";
 import { after, before, test } from "node:test";
+import { Proxy } from "./proxy.mjs";
 import { Server, ended, sleep, until, versionOf } from "./server.mjs";
 
 const noop = versionOf("noop");
@@ -69,7 +70,15 @@ test("over the rate: 429, nothing made, other tokens and other calls go on", asy
 test("the JavaScript client sends a throttled create six times at once; none makes a prediction", async () => {
     const token = slow.command("tokens", "create", "--account", "insistent").trim();
     for (let i = 0; i < 6; i++) assert.equal((await create(slow, { token })).status, 201);
-    await assert.rejects(slow.client({ auth: token }).predictions.create({ version: noop, input: {} }), /429 .*Request was throttled/);
+    const proxy = await Proxy.start(slow.url);
+    try {
+        const client = slow.client({ auth: token, baseUrl: `${proxy.url}/v1` });
+        await assert.rejects(client.predictions.create({ version: noop, input: {} }), /429 .*Request was throttled/);
+        assert.deepEqual(proxy.requests.map(({ method, path, status }) => `${method} ${path} ${status}`), Array(6).fill("POST /v1/predictions 429"));
+        assert.ok(proxy.requests.at(-1).at - proxy.requests[0].at < 1000);
+    } finally {
+        await proxy.stop();
+    }
     assert.equal((await slow.call("GET", "/v1/predictions", { token })).json.results.length, 6);
 });
 
@@ -152,11 +161,19 @@ test("a deadline cancels what runs, and what waits, whatever Prefer says", async
     const began = Date.now();
     const sleepy = (headers) => plain.call("POST", "/v1/models/test/sleep/predictions", { body: { input: { seconds: 60 } }, headers });
     const first = await sleepy({ "cancel-after": "6" });
+    await until(plain.client(), first.json.id, (prediction) => prediction.status === "processing");
     const second = await sleepy({ "cancel-after": "5s", prefer: "wait=1" });
-    assert.equal(second.status, 202);
-    assert.ok(second.json.deadline);
-    for (const { json } of [first, second]) assert.equal((await until(plain.client(), json.id, ended)).status, "canceled");
+    assert.deepEqual([second.status, second.json.status, second.headers.get("preference-applied")], [202, "starting", "wait=1"]);
+    assert.equal(Date.parse(second.json.deadline) - Date.parse(second.json.created_at), 5000);
+    const ends = await Promise.all([first, second].map(({ json }) => until(plain.client(), json.id, ended)));
     assert.ok(Date.now() - began < 12000);
+    for (const { status, deadline, completed_at, output } of ends) {
+        const late = Date.parse(completed_at) - Date.parse(deadline);
+        assert.ok(status === "canceled" && output === null, status);
+        assert.ok(late >= -5 && late < 2500, `${late} ms after its deadline`);
+    }
+    assert.ok(ends[0].started_at, "this one ran");
+    assert.ok(!ends[1].started_at, "this one waited");
 });
 
 test("--abort-unstarted: a deadline before the start gives aborted", async () => {

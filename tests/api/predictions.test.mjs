@@ -1,5 +1,7 @@
 // Predictions as the official client makes, follows, lists and cancels them.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Server, ended, sleep, until, versionOf } from "./server.mjs";
 
@@ -53,18 +55,45 @@ test("a created prediction has the public shape, keys in order", async () => {
     assert.match(prediction.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/);
     assert.equal(prediction.urls.get, `${server.v1}/predictions/${prediction.id}`);
     assert.equal(prediction.urls.cancel, `${server.v1}/predictions/${prediction.id}/cancel`);
+    assert.deepEqual(Object.keys(prediction.urls), ["cancel", "get", "stream", "web"]);
+    assert.match(prediction.urls.stream, new RegExp(`^${server.url}/v1/streams/[0-9a-z]{52}$`));
+    assert.ok(prediction.urls.web.startsWith(`${server.url}/`) && prediction.urls.web.endsWith(`/${prediction.id}`));
     assert.equal(answer.headers.get("location"), prediction.urls.get);
     assert.equal(answer.headers.get("cache-control"), "no-store");
     assert.ok(!answer.text.endsWith("\n"));
 });
 
+test("created_at is now, in milliseconds", async () => {
+    const times = [];
+    for (let i = 0; i < 5; i++) {
+        times.push((await replicate.predictions.create({ version: noop, input: {} })).created_at);
+        assert.ok(Math.abs(Date.parse(times[i]) - Date.now()) < 2000, times[i]);
+        await sleep(3);
+    }
+    assert.ok(times.some((time) => /\.\d{3}Z$/.test(time)), "three digits, unless they end in zeros");
+    assert.equal(new Set(times).size, times.length);
+});
+
+test("without Prefer the answer comes at once", async () => {
+    const began = performance.now();
+    const answer = await server.call("POST", "/v1/predictions", { body: { version: versionOf("sleep"), input: { seconds: 30 } } });
+    assert.ok(performance.now() - began < 1000);
+    assert.deepEqual([answer.status, answer.json.status, answer.json.output], [201, "starting", null]);
+    assert.equal(answer.headers.get("preference-applied"), null);
+    assert.equal((await replicate.predictions.cancel(answer.json.id)).status, "canceled");
+});
+
 test("a finished prediction has times and metrics", async () => {
-    const { id } = await replicate.predictions.create({ version: noop, input: {} });
+    const { id } = await replicate.predictions.create({ version: noop, input: { text: "done" } });
     const prediction = await until(replicate, id, ended);
     assert.equal(prediction.status, "succeeded");
-    assert.ok(prediction.started_at >= prediction.created_at.slice(0, 19));
-    assert.ok(prediction.completed_at);
+    assert.equal(prediction.output, "done");
+    assert.deepEqual(Object.keys(prediction), ["id", "model", "version", "input", "logs", "output", "data_removed", "error",
+        "source", "status", "created_at", "started_at", "completed_at", "urls", "metrics"]);
+    assert.ok(Date.parse(prediction.started_at) >= Date.parse(prediction.created_at));
+    assert.ok(Date.parse(prediction.completed_at) >= Date.parse(prediction.started_at));
     assert.equal(typeof prediction.metrics.predict_time, "number");
+    assert.ok(prediction.metrics.total_time >= prediction.metrics.predict_time);
     const answer = await server.call("GET", `/v1/predictions/${id}`);
     assert.equal(answer.status, 200);
 });
@@ -74,6 +103,7 @@ test("every form of version is taken", async () => {
         const answer = await server.call("POST", "/v1/predictions", { body: { version, input: {} } });
         assert.equal(answer.status, 201, version);
         assert.equal(answer.json.version, noop);
+        assert.equal(answer.json.model, "test/noop");
     }
 });
 
@@ -91,11 +121,14 @@ test("Prefer: wait answers when it is done", async () => {
 test("Prefer: wait=1 gives up with 202 and starting, though it runs", async () => {
     const began = Date.now();
     const answer = await server.call("POST", "/v1/models/test/sleep/predictions", { body: { input: { seconds: 3 } }, headers: { prefer: "wait=1" } });
-    assert.ok(Date.now() - began < 2500);
+    assert.ok(Date.now() - began > 900 && Date.now() - began < 1250, `${Date.now() - began} ms`);
     assert.equal(answer.status, 202);
     assert.equal(answer.json.status, "starting");
     assert.ok(!("started_at" in answer.json));
     assert.equal(answer.headers.get("preference-applied"), "wait=1");
+    const now = await replicate.predictions.get(answer.json.id);
+    assert.equal(now.status, "processing");
+    assert.ok(Date.parse(now.started_at) - Date.parse(now.created_at) < 900, "it ran while the answer was waited for");
     assert.equal((await until(replicate, answer.json.id, ended)).output, "slept");
 });
 
@@ -104,9 +137,9 @@ test("run() with a short wait goes on by polling", async () => {
 });
 
 test("an unknown preference is ignored", async () => {
-    for (const prefer of ["wait=0", "wait=never", "respond-async", ""]) {
+    for (const prefer of ["wait=0", "wait=-1", "wait=1.5", "wait=never", "wait=", "respond-async", ""]) {
         const answer = await server.call("POST", "/v1/models/test/sleep/predictions", { body: { input: { seconds: 0.1 } }, headers: { prefer } });
-        assert.equal(answer.status, 201);
+        assert.deepEqual([answer.status, answer.json.status], [201, "starting"], prefer);
         assert.equal(answer.headers.get("preference-applied"), null);
     }
 });
@@ -118,6 +151,13 @@ test("a failure is told, and run() throws", async () => {
     assert.equal(prediction.output, null);
     assert.ok(prediction.error.length > 0);
     await assert.rejects(replicate.run("test/fail_load", { input: {} }), /Prediction failed: /);
+});
+
+test("what a model gave before it failed is no output", async () => {
+    const { id } = await replicate.predictions.create({ version: versionOf("reports"), input: { text: "a line", fail: true } });
+    const prediction = await until(replicate, id, ended);
+    assert.deepEqual([prediction.status, prediction.output, prediction.error], ["failed", null, "It was told to fail."]);
+    assert.match(prediction.logs, /^a line$/m);
 });
 
 test("a running prediction is canceled", async () => {
@@ -198,13 +238,41 @@ test("the list is filtered by time and source, and keeps the filter in its links
     const middle = all[50].created_at;
     const older = await server.call("GET", `/v1/predictions?created_before=${middle}&unknown=1`);
     assert.ok(older.json.results.every((p) => new Date(p.created_at) <= new Date(middle)));
+    assert.ok(older.json.results.some((p) => p.id === all[50].id), "created_before takes its own time along");
+    assert.ok(!older.json.results.some((p) => p.id === all[0].id));
     const newer = await server.call("GET", `/v1/predictions?created_after=${encodeURIComponent(middle.replace("Z", "+00:00"))}`);
     assert.ok(newer.json.results.length >= 50 && newer.json.results.length <= 60);
+    assert.ok(newer.json.results.some((p) => p.id === all[50].id), "created_after takes its own time along");
+    assert.ok(newer.json.results.every((p) => new Date(p.created_at) >= new Date(middle)));
     assert.deepEqual((await server.call("GET", "/v1/predictions?source=web")).json.results, []);
     const page = await server.call("GET", "/v1/predictions?created_after=2020-01-01");
     assert.match(page.json.next, /&created_after=2020-01-01$/);
     assert.equal((await server.call("GET", "/v1/predictions?created_after=soon")).status, 400);
     assert.equal((await server.call("GET", "/v1/predictions?cursor=x")).status, 400);
+});
+
+test("source=web gives those of the last 14 days", async () => {
+    const first = await Server.start();
+    const made = [];
+    for (let i = 0; i < 4; i++) made.push((await first.client().predictions.create({ version: noop, input: {} })).id);
+    for (const id of made) await until(first.client(), id, ended);
+    await first.stop({ keep: true });
+    // Mimeo itself makes none by web: these records say they were, 0, 13 and 15 days ago.
+    execFileSync("python3", ["-c", `
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+for id, days in zip(sys.argv[2:], (0, 13, 15)):
+    db.execute("UPDATE predictions SET source = 'web', created_us = created_us - ? WHERE id = ?", (days * 86400000000, id))
+db.commit()`, join(first.data, "mimeo.db"), ...made]);
+    const second = await Server.start({ data: first.data });
+    try {
+        const ids = async (query) => (await second.call("GET", `/v1/predictions${query}`)).json.results.map((one) => one.id);
+        assert.deepEqual(await ids("?source=web"), [made[0], made[1]]);
+        assert.deepEqual((await ids("")).sort(), [...made].sort(), "without it, all");
+        assert.equal((await second.call("GET", `/v1/predictions/${made[1]}`)).json.source, "web");
+    } finally {
+        await second.stop();
+    }
 });
 
 test("a server that ends answers who waits", async () => {

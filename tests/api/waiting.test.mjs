@@ -21,7 +21,10 @@ test("a running prediction shows its logs and output as they grow, and only goes
     }
     for (let i = 0; i < seen.length; i++) {
         assert.equal(seen[i].id, id);
-        if (seen[i].status === "processing") assert.ok(seen[i].started_at);
+        if (seen[i].status === "processing") assert.ok(Date.parse(seen[i].started_at) >= Date.parse(seen[i].created_at));
+        if (seen[i].status === "starting") assert.ok(!("started_at" in seen[i]));
+        assert.equal("completed_at" in seen[i], ended(seen[i]));
+        assert.equal(seen[i].error, null);
         if (i === 0) continue;
         assert.ok(order.indexOf(seen[i].status) >= order.indexOf(seen[i - 1].status));
         assert.ok(seen[i].logs.startsWith(seen[i - 1].logs));
@@ -30,6 +33,9 @@ test("a running prediction shows its logs and output as they grow, and only goes
     }
     const running = seen.filter((one) => one.status === "processing").map((one) => (one.output ?? []).length);
     assert.ok(running.some((count) => count > 0 && count < 6), "some of it was seen while it ran");
+    const lines = new Set(seen.filter((one) => one.status === "processing").map((one) => one.logs.split("\n").length - 1));
+    assert.ok(lines.size >= 3, "logs grow while it runs");
+    assert.equal(seen.at(-1).logs, "a word of 1 bytes\n".repeat(6));
     assert.deepEqual(seen.at(-1).output, ["a", "b", "c", "d", "e", "f"]);
 });
 
@@ -75,6 +81,15 @@ test("webhooks of a training carry the training", async () => {
         receiver.close();
         receiver.closeAllConnections();
     }
+});
+
+test("wait=5 waits no longer than 5 s", async () => {
+    const started = performance.now();
+    const answer = await server.call("POST", "/v1/predictions", { body: { version: versionOf("sleep"), input: { seconds: 30 } }, headers: { prefer: "wait=5" } });
+    const took = performance.now() - started;
+    assert.deepEqual([answer.status, answer.json.status, answer.headers.get("preference-applied")], [202, "starting", "wait=5"]);
+    assert.ok(took > 4000 && took < 5100, `${took} ms`); // a tenth for the way there and back
+    await replicate.predictions.cancel(answer.json.id);
 });
 
 test("a wait without a number is answered before 60 s", { timeout: 90000 }, async () => {

@@ -82,6 +82,7 @@ static json_t *manifest_of(const json_t *body)
     json_t *manifest = extra ? json_deep_copy(extra) : json_object(), *value;
     char now[CLOCK_TEXT_SIZE];
     const char *key;
+    size_t i;
 
     clock_format(clock_now_us(), 6, true, now);
     if (!manifest)
@@ -92,6 +93,12 @@ static json_t *manifest_of(const json_t *body)
             json_object_set(manifest, key, value);
     }
     json_object_set_new(manifest, "created_at", json_string(now));
+    /* A version is from now unless it says otherwise. */
+    json_array_foreach(json_object_get(manifest, "versions"), i, value)
+    {
+        if (json_is_object(value) && !json_object_get(value, "created_at"))
+            json_object_set_new(value, "created_at", json_string(now));
+    }
     return manifest;
 }
 
