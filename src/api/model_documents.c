@@ -21,17 +21,14 @@
 #include "store/store.h"
 
 #define DOCUMENT_KIND "model"
-#define DOCUMENTS_ALL_MAX 100000            /* of all accounts, read at the start */
-#define DOCUMENTS_MEMORY_BYTES (512u << 20) /* all of them at once */
-/* The registry keeps what it was given until it is closed, so all changes together have a limit. */
-#define DOCUMENTS_PUT_BYTES_MAX (256u << 20)
+#define DOCUMENTS_ALL_MAX 100000          /* of all accounts, read at the start */
+#define DOCUMENTS_MEMORY_BYTES (2u << 30) /* all at once: the registry takes half of that */
 #define DOCUMENT_MEMORY_BYTES (4u * STORE_DOCUMENT_BYTES_MAX)
 
 struct model_documents {
     struct store *store; /* borrowed */
     struct registry *registry;
-    pthread_mutex_t lock; /* held across changes, which block on the store */
-    size_t put_bytes;     /* (locked) JSON text of all manifests that the registry was given */
+    pthread_mutex_t lock;           /* held across changes, which block on the store */
     void (*retired)(void *context); /* (locked) */
     void *retired_context;
     char weights_folder[4096];
@@ -152,20 +149,6 @@ static const struct registry_model *find(const struct model_documents *documents
     return registry_model_find(documents->registry, owner, name);
 }
 
-/* registry_put, within the limit on all of them. */
-static bool put(struct model_documents *documents, const char *account, const json_t *manifest,
-                const struct registry_model **ret_model, struct err *err)
-{
-    size_t bytes = json_dumpb(manifest, NULL, 0, JSON_COMPACT);
-
-    if (documents->put_bytes + bytes > DOCUMENTS_PUT_BYTES_MAX)
-        return err_set(err, ERR_UNAVAILABLE,
-                       "Too many models were changed since the server started; it must be "
-                       "restarted first");
-    documents->put_bytes += bytes;
-    return registry_put(documents->registry, account, manifest, ret_model, err);
-}
-
 static bool store(struct model_documents *documents, const char *account, const char *full_name,
                   const json_t *document, enum store_condition condition, struct err *err)
 {
@@ -234,7 +217,7 @@ static bool create(struct model_documents *documents, const char *account, const
     if (count_of_account(documents, account) >= MODEL_DOCUMENTS_MAX)
         return err_set(err, ERR_FORBIDDEN, "An account may have at most %d models",
                        MODEL_DOCUMENTS_MAX);
-    if (!put(documents, account, manifest, ret_model, err))
+    if (!registry_put(documents->registry, account, manifest, ret_model, err))
         return false;
     document = json_pack("{s:O, s:[], s:{}}", "manifest", manifest, "deleting", "trained");
     ok = document
@@ -258,7 +241,7 @@ static bool keep(struct model_documents *documents, const struct registry_model 
     *ret_model = model;
     if (same && json_equal(before, after))
         return true;
-    if (!same && !put(documents, model->account, next, ret_model, err))
+    if (!same && !registry_put(documents->registry, model->account, next, ret_model, err))
         return false;
     if (!store(documents, model->account, model->full_name, after, STORE_IF_PRESENT, err)) {
         if (!same)

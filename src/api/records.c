@@ -18,6 +18,7 @@
 #define RECORD_BYTES (256u << 20)   /* one record, or a page of them, in memory */
 #define RECORDS_CANCEL_WAIT_MS 5000 /* a cancel's answer waits that long for the end */
 #define RECORDS_WEB_DAYS 14         /* how far back the list filtered by source=web goes */
+#define RECORDS_SHOWN_US 1000       /* created_at is shown in milliseconds */
 
 /* ---- One --------------------------------------------------------------------------------------
  */
@@ -124,6 +125,10 @@ static bool read_query(struct http_call *call, struct page_cursor *cursor,
         !read_time(call, "created_after", &query->created_after_us) ||
         !read_time(call, "created_before", &query->created_before_us))
         return false;
+    /* A record is created somewhere within the millisecond that it shows: all of it is included. */
+    if (query->created_before_us)
+        query->created_before_us +=
+            RECORDS_SHOWN_US - 1 - query->created_before_us % RECORDS_SHOWN_US;
     query->account = http_account(call);
     if (cursor->newer)
         query->after = cursor->position;

@@ -36,7 +36,7 @@ test("collections.list and get", async () => {
     for (const one of page.results) assert.equal(typeof one.description, "string");
     const collection = await replicate.collections.get(page.results[0].slug);
     assert.equal(collection.slug, page.results[0].slug);
-    assert.ok(Array.isArray(collection.models));
+    assert.ok(collection.models.length > 0);
     for (const model of collection.models) assert.ok(model.owner && model.name && model.url);
 });
 
@@ -162,8 +162,11 @@ test("request() with a path of the API", async () => {
 });
 
 test("parseProgressFromLogs reads what a model logged", async () => {
-    const prediction = await replicate.predictions.create({ version: words, input: { text: "a" }, wait: true });
-    assert.equal(parseProgressFromLogs({ ...prediction, logs: `${prediction.logs}\n 75%|███████▌ | 3/4 [00:00<00:00, 15.38it/s]` }).current, 3);
+    const text = "  0%|          | 0/4 [00:00<?, ?it/s]\r 25%|██▌       | 1/4 [00:00<00:00, 15.38it/s]\n 75%|███████▌  | 3/4 [00:00<00:00, 15.38it/s]";
+    const made = await replicate.predictions.create({ version: versionOf("reports"), input: { text } });
+    const prediction = await until(replicate, made.id, ended);
+    assert.equal(prediction.logs, `${text.replace("\r", "\n")}\n`, "each as it was, on a line of its own");
+    assert.deepEqual({ ...parseProgressFromLogs(prediction) }, { percentage: 0.75, current: 3, total: 4 });
 });
 
 // ---- What it sends ---------------------------------------------------------------------------------------------------
@@ -192,9 +195,10 @@ test("a wait that is over leads to polling, at once and then each half second", 
     proxy.reset();
     const output = await proxied.run(`test/sleep:${sleeper}`, { input: { seconds: 1.6 }, wait: { mode: "block", timeout: 1 } });
     assert.notEqual(output, undefined);
-    const gets = proxy.requests.filter((one) => one.method === "GET");
-    assert.ok(gets.length >= 2);
-    assert.ok(gets[1].at - gets[0].at >= 450);
+    assert.deepEqual(proxy.requests.map(({ method, status }) => `${method} ${status}`).slice(0, 3), ["POST 202", "GET 200", "GET 200"]);
+    const [made, first, second] = proxy.requests;
+    assert.ok(first.at - made.at > 900 && first.at - made.at < 1400, `${first.at - made.at} ms: the wait, then at once`);
+    assert.ok(second.at - first.at >= 450 && second.at - first.at < 900, `${second.at - first.at} ms`);
 });
 
 test("a timeout of 3.2 s is sent as wait=4 and echoed", async () => {
@@ -206,7 +210,11 @@ test("a timeout of 3.2 s is sent as wait=4 and echoed", async () => {
 });
 
 test("a failure within the wait makes run() throw the model's error", async () => {
-    await assert.rejects(replicate.run(`test/crash:${versionOf("crash")}`, { input: {} }), /Prediction failed: .+/);
+    proxy.reset();
+    await assert.rejects(proxied.run(`test/reports:${versionOf("reports")}`, { input: { text: "x", fail: true } }), /^Error: Prediction failed: It was told to fail\.$/);
+    assert.deepEqual(proxy.requests.map(({ path, status }) => `${path} ${status}`), ["/v1/predictions 201"]);
+    const answer = await server.call("POST", "/v1/predictions", { body: { version: versionOf("reports"), input: { text: "x", fail: true } }, headers: { prefer: "wait" } });
+    assert.deepEqual([answer.status, answer.json.status, answer.json.error], [201, "failed", "It was told to fail."]);
 });
 
 test("run() never gets null for an unfinished prediction", async () => {
@@ -224,11 +232,13 @@ test("an aborted signal cancels exactly once", async () => {
     assert.equal(proxy.requests.filter((one) => one.method === "POST" && one.path.endsWith("/cancel")).length, 1);
 });
 
-test("a file's url in an answer is fetched at once, once, without a token", async () => {
+test("a file in an answer is whole, and nothing more is asked of the server", async () => {
     proxy.reset();
     const output = await proxied.run(`test/copy_file:${versionOf("copy_file")}`, { input: { image: "data:text/plain;base64,aGVsbG8=" } });
-    assert.equal(await (await output.blob()).text(), "hello");
-    assert.equal((await output.blob()).type, (await fetch(output.url())).headers.get("content-type"));
+    const blob = await output.blob();
+    assert.equal(await blob.text(), "hello");
+    assert.match(blob.type, /^text\/plain/);
+    assert.deepEqual(seen(), ["POST /v1/predictions"]);
 });
 
 // ---- When things break -----------------------------------------------------------------------------------------------

@@ -16,7 +16,10 @@ const refused = async (more, detail) => {
 };
 
 test("create, get, list, update, delete", async () => {
-    const made = await replicate.deployments.create(body("app"));
+    const raw = await server.call("POST", "/v1/deployments", { body: body("app") });
+    assert.equal(raw.status, 200);
+    const made = raw.json;
+    assert.deepEqual(Object.keys(made), ["owner", "name", "current_release"]);
     assert.deepEqual([made.owner, made.name], ["local", "app"]);
     const { number, model, version, created_at, created_by, configuration } = made.current_release;
     assert.deepEqual([number, model, version], [1, "test/noop", versionOf("noop")]);
@@ -29,11 +32,14 @@ test("create, get, list, update, delete", async () => {
     const page = await replicate.deployments.list();
     assert.deepEqual(Object.keys(page), ["next", "previous", "results"]);
     assert.deepEqual(page.results.map((d) => d.name), ["later", "app"], "newest first");
+    assert.deepEqual(page.results[1], made, "whole, with the configuration");
 
     const changed = await replicate.deployments.update("local", "app", { max_instances: 4 });
     assert.equal(changed.current_release.number, 2);
     assert.deepEqual(changed.current_release.configuration, { hardware: "cpu", min_instances: 0, max_instances: 4 });
-    assert.deepEqual(await replicate.deployments.get("local", "app"), changed);
+    const again = await server.call("PATCH", "/v1/deployments/local/app", { body: { max_instances: 4 } });
+    assert.equal(again.status, 200);
+    assert.deepEqual((await replicate.deployments.get("local", "app")).current_release.configuration, changed.current_release.configuration);
 
     assert.equal(await replicate.deployments.delete("local", "later"), true);
     assert.equal((await server.call("GET", "/v1/deployments/local/later")).status, 404);
@@ -44,6 +50,9 @@ test("create, get, list, update, delete", async () => {
 test("limits are enforced", async () => {
     await refused({ min_instances: 6, max_instances: 6 }, "- min_instances: Must be less than or equal to 5\n");
     await refused({ max_instances: 21 }, "- max_instances: Must be less than or equal to 20\n");
+    await refused({ max_instances: -1, min_instances: 0 });
+    const most = await server.call("POST", "/v1/deployments", { body: body("most", { min_instances: 5, max_instances: 20 }) });
+    assert.deepEqual([most.status, most.json.current_release.configuration], [200, { hardware: "cpu", min_instances: 5, max_instances: 20 }]);
     await refused({ min_instances: -1 }, "- min_instances: Must be greater than or equal to 0\n");
     await refused({ min_instances: 3, max_instances: 2 }, "- min_instances: Must be less than or equal to 2\n");
     await refused({ hardware: "abacus" });

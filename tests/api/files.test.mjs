@@ -1,5 +1,7 @@
 // Files: uploaded in every client's form, used as inputs, and fetched as outputs.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { File } from "node:buffer"; // a global only from Node 20 on; Debian 12 has 18
 import { createHash, createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
@@ -33,7 +35,12 @@ async function uploadParts(parts) {
 }
 
 test("a file is uploaded, read, listed, used and deleted by the official client", async () => {
-    const file = await replicate.files.create(new File([PIXEL], "a.png", { type: "image/png" }), { origin: "test", n: 1 });
+    const statuses = [];
+    const noting = server.client({ fetch: async (...args) => { const response = await fetch(...args); statuses.push(response.status); return response; } });
+    const file = await noting.files.create(new File([PIXEL], "a.png", { type: "image/png" }), { origin: "test", n: 1 });
+    assert.deepEqual(statuses, [201]);
+    for (const time of [file.created_at, file.expires_at]) assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/);
+    assert.ok(Math.abs(Date.parse(file.created_at) - Date.now()) < 2000);
     assert.deepEqual(Object.keys(file), ["id", "name", "content_type", "size", "etag", "checksums", "metadata", "created_at", "expires_at", "urls"]);
     assert.equal(file.name, "a.png");
     assert.equal(file.content_type, "image/png");
@@ -46,7 +53,9 @@ test("a file is uploaded, read, listed, used and deleted by the official client"
     assert.equal(file.urls.get, `${server.v1}/files/${file.id}`);
     assert.equal(file.id.length, 48);
     assert.deepEqual(await replicate.files.get(file.id), file);
-    assert.equal((await replicate.files.list()).results[0].id, file.id);
+    const page = await replicate.files.list();
+    assert.deepEqual(Object.keys(page), ["next", "previous", "results"]);
+    assert.deepEqual(page.results[0], file);
     assert.deepEqual(await copied({ image: file.urls.get }), PIXEL);
     assert.equal(await replicate.files.delete(file.id), true);
     const gone = await server.call("GET", `/v1/files/${file.id}`);
@@ -67,9 +76,15 @@ test("other clients' forms", async () => {
     const beta = await uploadParts([['Content-Disposition: form-data; name="content"', "hi"], ['Content-Disposition: form-data; name="filename"', "d.png"], ['Content-Disposition: form-data; name="type"', "image/png"]]);
     assert.equal(beta.json.name, "d.png");
     assert.equal(beta.json.content_type, "image/png");
+    const nameless = await uploadParts([['Content-Disposition: form-data; name="content"', "hi"]]);
+    assert.deepEqual([beta.status, nameless.status, nameless.json.size, nameless.json.content_type, typeof nameless.json.name],
+        [201, 201, 2, "application/octet-stream", "string"]);
     const empty = await uploadParts([['Content-Disposition: form-data; name="content"; filename="e.txt"', ""]]);
-    assert.equal(empty.json.size, 0);
+    assert.deepEqual([empty.status, empty.json.size], [201, 0]);
     assert.equal(empty.json.etag, "d41d8cd98f00b204e9800998ecf8427e");
+    assert.equal(empty.json.checksums.sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    const gone = await server.call("DELETE", `/v1/files/${empty.json.id}`);
+    assert.deepEqual([gone.status, gone.text], [204, ""]);
 });
 
 test("forms that are none", async () => {
@@ -122,6 +137,32 @@ test("a private address is not fetched unless it is allowed", async () => {
         assert.match(prediction.error, /is not on the public internet/);
         assert.equal(host.asked, asked);
     } finally { await strict.stop(); }
+});
+
+// The secret that signs the links stands in the server's own records only: a model's link is made by the server.
+const secret = () => execFileSync("python3", ["-c", `
+import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("SELECT value FROM settings WHERE name = 'files_signing_secret'").fetchone()[0].decode())`,
+    join(server.data, "mimeo.db")], { encoding: "utf8" }).trim();
+
+test("a download link gives the bytes until it expires, to nobody else and for nothing else", async () => {
+    const bytes = Buffer.from("sig\0ned\xff", "latin1");
+    const { json } = await uploadParts([['Content-Disposition: form-data; name="content"; filename="s.txt"\r\nContent-Type: text/plain', bytes]]);
+    const { json: other } = await uploadParts([['Content-Disposition: form-data; name="content"; filename="o.txt"', "other"]]);
+    const [key, now] = [secret(), Math.floor(Date.now() / 1000)];
+    const download = async (id, owner, expiry, signed = `${owner} ${id} ${expiry}`) => {
+        const signature = encodeURIComponent(createHmac("sha256", key).update(signed).digest("base64"));
+        const answer = await fetch(`${server.v1}/files/${id}/download?owner=${owner}&expiry=${expiry}&signature=${signature}`);
+        return { status: answer.status, type: answer.headers.get("content-type"), bytes: Buffer.from(await answer.arrayBuffer()) };
+    };
+    const good = await download(json.id, "local", now + 60);
+    assert.deepEqual([good.status, good.type], [200, "application/octet-stream"]);
+    assert.deepEqual(good.bytes, bytes);
+    for (const [id, owner, expiry, signed] of [[json.id, "local", now - 1], [json.id, "local", now + 120, `local ${json.id} ${now + 60}`],
+        [other.id, "local", now + 60, `local ${json.id} ${now + 60}`], [json.id, "stranger", now + 60], ["none", "local", now + 60]]) {
+        const bad = await download(id, owner, expiry, signed);
+        assert.deepEqual([bad.status, bad.bytes.toString()], [404, '{"detail":"File not found"}\n'], `${id} ${owner} ${expiry - now}`);
+    }
 });
 
 test("a download link needs a good signature", async () => {

@@ -148,6 +148,12 @@ test("an account keeps twenty instances at most", async () => {
     for (let i = 0; i < 5; i++) await server.call("PATCH", `/v1/deployments/local/k${i}`, { body: { min_instances: 0 } });
 });
 
+test("what is refused uses up nothing", async () => {
+    const large = { model: "noop", readme: "x".repeat(90000), tags: [7], default_example: Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`k${i}`, "y".repeat(100000)])) };
+    for (let i = 0; i < 90; i++) assert.equal((await make("refused", large, { owner: "bob", token: bob })).status, 422);
+    assert.equal((await make("taken")).status, 201);
+});
+
 test("models cost the memory that they are given", async () => {
     const memory = async () => +(await server.call("GET", "/metrics")).text.match(/process_resident_memory_bytes (\d+)/)[1];
     const versions = Array.from({ length: 900 }, () => made(hex()));

@@ -36,7 +36,9 @@ test("the official client makes, changes and reads a model", async () => {
 });
 
 test("a created model answers 201, a second one 409 word for word", async () => {
-    assert.equal((await make("twice")).status, 201);
+    const made = await make("twice", { description: "Mine." });
+    assert.equal(made.status, 201);
+    assert.deepEqual([made.json.owner, made.json.name, made.json.visibility, made.json.description, made.json.run_count], ["local", "twice", "private", "Mine.", 0]);
     const again = await make("twice");
     assert.equal(again.status, 409);
     assert.equal(again.text, '{"detail":"A model with that name and owner already exists.","status":409,' +
@@ -82,7 +84,9 @@ test("a manifest makes a model run; deleting its version takes its predictions a
     assert.equal((await make("runs", { manifest: manifest(version) })).json.latest_version.id, version);
     const prediction = await replicate.predictions.create({ version, input: {} });
     await until(replicate, prediction.id, ended);
-    assert.match((await server.call("DELETE", "/v1/models/local/runs")).json.detail, /versions/);
+    const full = await server.call("DELETE", "/v1/models/local/runs");
+    assert.equal(full.status, 409);
+    assert.match(full.json.detail, /versions/);
     const answer = await server.call("DELETE", `/v1/models/local/runs/versions/${version}`);
     assert.equal(answer.status, 202);
     assert.equal(answer.text, "");

@@ -34,6 +34,15 @@ test("a link works without a token, and with any", async () => {
     assert.match(link, /\/out-0\.png$/);
 });
 
+test("links last an hour, and data is kept an hour, unless told otherwise", async () => {
+    const expiry = Number(new URL(link).pathname.split("/")[3].split("-")[0]);
+    assert.ok(Math.abs(expiry - 3600 - Date.now() / 1000) < 60, `${expiry}`);
+    const help = server.command("serve", "--help");
+    for (const [name, value] of [["link-lifetime SECONDS", 3600], ["retention SECONDS", 3600], ["deployment-quiet SECONDS", 900],
+        ["creates-per-minute N", 600], ["calls-per-minute N", 3000]])
+        assert.match(help, new RegExp(`--${name} .*\\[${value}\\]`));
+});
+
 test("HEAD tells the size", async () => {
     const answer = await fetch(link, { method: "HEAD" });
     assert.equal(answer.status, 200);
@@ -126,6 +135,12 @@ test("a trusted proxy's headers count, and a public URL wins", async () => {
     try {
         assert.match(await urlsWith(new URL(proxied.url).port, { "x-forwarded-proto": "https", "x-forwarded-host": "api.example" }), /^https:\/\/api\.example\/v1\//);
         assert.match(await urlsWith(new URL(fixed.url).port, {}), /^https:\/\/mimeo\.example\/base\/v1\//);
+        const [listed] = (await fixed.call("GET", "/v1/predictions")).json.results;
+        assert.deepEqual(Object.keys(listed.urls), ["cancel", "get", "stream", "web"]);
+        for (const url of Object.values(listed.urls)) assert.ok(url.startsWith("https://mimeo.example/base/"), url);
+        assert.match((await fixed.call("GET", "/v1/models")).json.next, /^https:\/\/mimeo\.example\/base\/v1\/models\?cursor=/);
+        const file = await fixed.client().files.create(Buffer.from("x"));
+        assert.equal(file.urls.get, `https://mimeo.example/base/v1/files/${file.id}`);
     } finally { await proxied.stop(); await fixed.stop(); }
 });
 
@@ -138,6 +153,9 @@ test("--sync-output url and data", async () => {
             assert.ok(answer.json.output.startsWith(start), answer.json.output);
             const later = await chosen.call("GET", `/v1/predictions/${answer.json.id}`);
             assert.ok(later.json.output.startsWith("http://"));
+            const ran = await chosen.client().run("test/copy_file", { input: { image: dataUrl } });
+            if (form === "data") assert.equal(typeof ran.blob, "function");
+            else assert.ok(typeof ran === "string" && ran.startsWith("http://"), "the client makes files of https: and data: only");
         } finally { await chosen.stop(); }
     }
 });
@@ -158,5 +176,10 @@ test("over TLS, run() gives a FileOutput with an https link", async () => {
         const said = JSON.parse(text);
         assert.match(said.url, /^https:\/\/.*\/out-0\.png$/);
         assert.equal(said.bytes, PIXEL.toString("base64"));
+        // The client fetches the file as soon as it has its link, once, without a token; the file must be there by then.
+        assert.deepEqual(said.fetched.map(({ url, authorization }) => [new URL(url).pathname.split("/").at(-1), authorization]),
+            [["predictions", `Bearer ${TOKEN}`], ["out-0.png", null]]);
+        assert.equal(said.atOnce, 2, "before anything was read");
+        assert.deepEqual([said.fetched[1].url, said.fetched[1].status, said.fetched[1].type, said.type], [said.url, 200, "image/png", "image/png"]);
     } finally { await secure.stop(); rmSync(folder, { recursive: true }); }
 });

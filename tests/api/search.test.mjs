@@ -33,6 +33,8 @@ test("GET /search gives models with what was found, and collections", async () =
     assert.equal(`${first.model.owner}/${first.model.name}`, "test/noop");
     assert.equal(typeof first.metadata.generated_description, "string");
     assert.ok(Array.isArray(first.metadata.tags));
+    assert.ok(Array.isArray(json.collections) && Array.isArray(json.pages));
+    assert.deepEqual(first.model, await replicate.models.get("test", "noop"), "a whole model");
     assert.equal(typeof first.metadata.score, "number");
     const scores = (await server.call("GET", "/v1/search?query=tests&limit=50")).json.models.map((m) => m.metadata.score);
     assert.deepEqual(scores, [...scores].sort((a, b) => b - a));
@@ -58,13 +60,18 @@ test("collections have descriptions and models", async () => {
     const whole = await replicate.collections.get(page.results[0].slug);
     assert.equal(whole.slug, page.results[0].slug);
     assert.ok(Array.isArray(whole.models));
-    for (const model of whole.models) assert.ok(model.url && model.latest_version !== undefined);
+    assert.ok(whole.models.length > 0);
+    for (const model of whole.models) assert.deepEqual(Object.keys(model), Object.keys(await replicate.models.get("test", "noop")));
     assert.equal((await server.call("GET", "/v1/collections/nobody")).status, 404);
 });
 
 test("hardware is a bare list, and a check of the token", async () => {
     const hardware = await replicate.hardware.list();
     assert.ok(Array.isArray(hardware));
+    for (const one of hardware) {
+        assert.deepEqual(Object.keys(one).sort(), ["name", "sku"]);
+        assert.ok(typeof one.sku === "string" && typeof one.name === "string" && one.sku && one.name);
+    }
     assert.equal(hardware[0].sku, "cpu");
     assert.match(hardware[0].name, /core/);
     assert.equal((await server.call("GET", "/v1/hardware", { token: "r8_wrong" })).status, 401);

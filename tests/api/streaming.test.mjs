@@ -124,6 +124,15 @@ test("lines and leading spaces survive", async () => {
     const read = [];
     for await (const { data } of replicate.stream("test/text_list", { input: { text: "a\nb é", pause_ms: 0 } })) read.push(data);
     assert.deepEqual(read, ["a\nb", "é", "{}"]);
+    for (const text of [" world", "  two", " ", "a\n b\n"]) {
+        const made = await replicate.predictions.create({ model: "test/noop", input: { text } });
+        const { text: bytes } = await whole(made.urls.stream);
+        const lines = text.split("\n").map((line) => `data: ${line}\n`).join("");
+        assert.ok(bytes.includes(`event: output\nid: ${bytes.match(/^id: (.+)$/m)[1]}\n${lines}\n`), JSON.stringify(bytes));
+        const pieces = [];
+        for await (const { event, data } of replicate.stream("test/noop", { input: { text } })) if (event === "output") pieces.push(data);
+        assert.deepEqual(pieces, [text]);
+    }
 });
 
 test("logs only when asked for, and they go on where they were left", async () => {
@@ -176,6 +185,10 @@ test("wrong links are 404", async () => {
         }
     }
     assert.equal((await server.call("GET", `/v1/streams/abcd-${token}`, { token: null })).status, 404);
+    // As the official client tells it.
+    const astray = server.client({ fetch: (url, init) => fetch(String(url).includes("/streams/") ? String(url).replace(/.$/, (last) => last === "0" ? "1" : "0") : url, init) });
+    await assert.rejects(async () => { for await (const _ of astray.stream("test/text_list", { input: { text: "x" } })); },
+        ({ message }) => /^Request to \S+\/v1\/streams\/\S+ failed with status 404: \{"detail":".+\}\n?$/.test(message));
     // A file's own URL still wants a token.
     assert.equal((await server.call("GET", "/v1/files/NzQ4", { token: null })).status, 401);
 });
@@ -186,6 +199,7 @@ test("a model whose output is a file streams links the client makes files of", a
     const url = prediction.urls.stream;
     assert.match(new URL(url).pathname, /^\/v1\/files\/[a-z]{4}-[0-9a-z]{52}$/);
     const events = parse((await whole(url)).text);
+    for (const authorization of [`Bearer ${TOKEN}`, "Bearer wrong"]) assert.deepEqual(parse((await whole(url, { authorization })).text), events);
     assert.deepEqual(events.map(({ event }) => event), ["output", "done"]);
     assert.equal(events[0].data, input.image);
     const files = [];

@@ -27,6 +27,9 @@ test("a training makes a version that has learned", async () => {
     assert.equal(training.status, "starting");
     assert.equal(training.version, version);
     assert.equal(training.output, null);
+    assert.equal("started_at" in training || "completed_at" in training || "metrics" in training, false);
+    for (const key of ["id", "model", "version", "input", "logs", "output", "error", "status", "created_at", "urls"]) assert.ok(key in training, key);
+    assert.deepEqual([training.model, training.input, training.logs, training.error], ["test/trainable", { word: "hello" }, "", null]);
     assert.match(training.urls.get, new RegExp(`/v1/trainings/${training.id}$|/v1/predictions/${training.id}$`));
     const done = await end(training.id);
     assert.equal(done.status, "succeeded", done.error);
@@ -36,7 +39,10 @@ test("a training makes a version that has learned", async () => {
     const model = await replicate.models.get("local", "pupil");
     assert.equal(model.latest_version.id, id);
     assert.equal(await replicate.run(`local/pupil:${id}`, { input: {} }), "hello");
-    assert.equal((await server.call("GET", `/v1/predictions/${training.id}`)).json.status, "succeeded", "readable as a prediction, too");
+    assert.ok(typeof done.output.weights === "string" && done.output.weights.startsWith("http"), String(done.output.weights));
+    const asPrediction = await server.call("GET", `/v1/predictions/${training.id}`);
+    assert.deepEqual([asPrediction.status, asPrediction.json.id, asPrediction.json.status], [200, training.id, "succeeded"], "readable as a prediction, too");
+    assert.deepEqual([asPrediction.json.output, asPrediction.json.version], [done.output, version]);
 });
 
 test("lists hold trainings only, and the client pages them", async () => {
@@ -51,8 +57,9 @@ test("lists hold trainings only, and the client pages them", async () => {
 
 test("a training can be canceled", async () => {
     const training = await train({ word: "long", steps: 1000 });
-    const canceled = await replicate.trainings.cancel(training.id);
-    assert.equal(canceled.status, "canceled");
+    const answer = await server.call("POST", `/v1/trainings/${training.id}/cancel`, { headers: { "content-type": "application/json" } });
+    assert.deepEqual([answer.status, answer.json.id, answer.json.status, answer.json.output], [200, training.id, "canceled", null]);
+    assert.equal((await replicate.trainings.cancel(training.id)).status, "canceled", "and once more");
     assert.equal((await end(training.id)).output, null);
 });
 

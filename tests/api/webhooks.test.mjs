@@ -66,7 +66,7 @@ async function delivery(id, test, ms = 10000) {
 }
 
 test("start and completed: exactly two, in order; the last is what GET gives", async () => {
-    const { id } = await textList("/two?a=b%20c&d", "a b c", 20, ["start", "completed"]);
+    const { id } = await textList("/two?a=b%20c&d", "<b>é</b>&amp; \"b\" /c\\\u2028", 20, ["start", "completed"]);
     const got = await receiver.wait("/two?a=b%20c&d", 2);
     await sleep(700);
     assert.equal(receiver.got.filter(({ path }) => path.startsWith("/two")).length, 2);
@@ -79,6 +79,8 @@ test("start and completed: exactly two, in order; the last is what GET gives", a
         assert.equal(method, "POST");
         assert.equal(headers["content-type"], "application/json");
         assert.match(headers["webhook-id"], /^msg_[0-9A-Za-z]{27}$/);
+        assert.match(headers["webhook-timestamp"], /^\d{10}$/);
+        assert.match(headers["webhook-signature"], /^v1,[0-9A-Za-z+/]{43}=$/);
         assert.match(headers["user-agent"], /^Mimeo\/\d/);
         assert.ok(Math.abs(Number(headers["webhook-timestamp"]) - Date.now() / 1000) < 300);
     }
@@ -121,6 +123,7 @@ test("logs alone", async () => {
     const got = receiver.got.filter(({ path }) => path === "/logs");
     assert.ok(got.length >= 1 && got.length <= 3, `${got.length}`);
     assert.ok(got.every(({ json }) => json.status === "processing" && json.logs.includes("a word of")));
+    for (let i = 1; i < got.length; i++) assert.ok(got[i].at - got[i - 1].at >= 490, `${got[i].at - got[i - 1].at} ms`);
     assert.deepEqual(await deliveries(id), []);
 });
 
@@ -133,6 +136,15 @@ test("a failed and a canceled prediction are told of, too", async () => {
     await until(replicate, canceled.id, ({ status }) => status === "processing");
     await replicate.predictions.cancel(canceled.id);
     assert.deepEqual(statuses(await receiver.wait("/canceled", 1)), ["canceled"]);
+});
+
+test("a deployment's prediction is told of like any other", async () => {
+    await replicate.deployments.create({ name: "hooked", model: "test/noop", version: versionOf("noop"), hardware: "cpu", min_instances: 0, max_instances: 1 });
+    const { id } = await replicate.deployments.predictions.create("local", "hooked", {
+        input: { text: "x" }, webhook: `${receiver.url}/deployed`, webhook_events_filter: ["start", "completed"] });
+    const got = await receiver.wait("/deployed", 2);
+    assert.deepEqual(statuses(got), ["processing", "succeeded"]);
+    assert.deepEqual([got[1].json.id, got[1].json.deployment], [id, "local/hooked"]);
 });
 
 test("the official client's validateWebhook says yes, and no to anything else", async () => {
@@ -166,7 +178,17 @@ test("an end is sent again after errors, with the same id, and then no more", as
     const got = await receiver.wait("/errors", 4);
     receiver.answer = (_, response) => response.writeHead(204).end();
     assert.equal(new Set(got.map(({ headers }) => headers["webhook-id"])).size, 1);
-    for (let i = 1; i < got.length; i++) assert.ok(got[i].at - got[i - 1].at >= 190 * 2 ** (i - 1));
+    for (let i = 1; i < got.length; i++) {
+        const paused = got[i].at - got[i - 1].at, least = 200 * 2 ** (i - 1);
+        assert.ok(paused >= least - 10 && paused < least * 1.25 + 500, `${paused} ms after attempt ${i}`);
+    }
+    const { key } = await replicate.webhooks.default.secret.get();
+    for (const { headers, text, at } of got) {
+        assert.ok(Math.abs(Number(headers["webhook-timestamp"]) - at / 1000) < 2, "each attempt is stamped anew");
+        assert.equal(await validateWebhook({ id: headers["webhook-id"], timestamp: headers["webhook-timestamp"], signature: headers["webhook-signature"],
+            body: text, secret: key }, webcrypto), true);
+    }
+    assert.ok(Number(got.at(-1).headers["webhook-timestamp"]) > Number(got[0].headers["webhook-timestamp"]));
     assert.equal(receiver.got.filter(({ path }) => path === "/redirected").length, 0);
     const one = await delivery(id, ({ state }) => state === "delivered");
     assert.equal(one.id, got[0].headers["webhook-id"]);

@@ -1,5 +1,6 @@
 """The official Python client 1.x over every method it has, against a server of Mimeo."""
 import asyncio
+import collections.abc
 import io
 import json
 import os
@@ -40,13 +41,19 @@ def new_client(url=None, token=TOKEN):
 
 class Run(unittest.TestCase):
     def test_run_by_version_waits_and_asks_for_the_schema(self):
-        self.assertEqual(client.run(NOOP, input={"text": "now"}), "now")
+        proxy = FaultProxy(server.port)
+        try:
+            self.assertEqual(new_client(proxy.url).run(NOOP, input={"text": "now"}), "now")
+        finally:
+            proxy.stop()
+        self.assertEqual(proxy.seen, [("POST", "/v1/predictions"), ("GET", "/v1/models/test/noop/versions/" + version_of("noop"))])
 
     def test_run_by_name(self):
         self.assertEqual(client.run("test/noop", input={"text": "by name"}), "by name")
 
     def test_run_of_an_iterator_gives_an_iterator(self):
         output = client.run(WORDS, input={"text": "one two three"})
+        self.assertIsInstance(output, collections.abc.Iterator)
         self.assertEqual(list(output), ["one", "two", "three"])
 
     def test_run_without_waiting_polls(self):
@@ -215,7 +222,7 @@ class Models(unittest.TestCase):
 
     def test_predictions_create(self):
         prediction = client.models.predictions.create(model="test/noop", input={"text": "m"}, wait=True)
-        self.assertEqual(prediction.output, "m")
+        self.assertEqual((prediction.status, prediction.output), ("succeeded", "m"))
 
     def test_async_methods(self):
         async def all_of_them():
@@ -237,8 +244,9 @@ class Models(unittest.TestCase):
 class Rest(unittest.TestCase):
     def test_collections(self):
         page = client.collections.list()
-        self.assertTrue(all(isinstance(c.description, str) for c in page.results))
+        self.assertTrue(page.results and all(isinstance(c.description, str) for c in page.results))
         collection = client.collections.get(page.results[0].slug)
+        self.assertGreater(len(collection), 0)
         self.assertEqual(len(collection), len(list(collection)))
 
     def test_hardware_and_account(self):
@@ -325,6 +333,7 @@ class Rest(unittest.TestCase):
         self.assertEqual(json.loads(deliveries[1][1])["id"], prediction.id)
         secret = client.webhooks.default.secret()
         self.assertTrue(secret.key.startswith("whsec_"))
+        self.assertEqual(receiver.paths, ["/hook?of=mine", "/hook?of=mine"])
         for headers, body in deliveries:
             Webhooks.validate(headers=headers, body=body, secret=secret, tolerance=300)
         with self.assertRaises(InvalidSignatureError):

@@ -49,7 +49,17 @@ def poll(get, until=("succeeded", "failed", "canceled")):
 
 class Use(unittest.TestCase):
     def test_use_gives_the_output(self):
-        self.assertEqual(replicate.use(NOOP)(text="used"), "used")
+        proxy = FaultProxy(server.port)
+        os.environ["REPLICATE_BASE_URL"] = proxy.url + "/v1"
+        try:
+            self.assertEqual(replicate.use(NOOP)(text="used"), "used")
+        finally:
+            os.environ["REPLICATE_BASE_URL"] = server.url + "/v1"
+            proxy.stop()
+        kinds = [(method, path) for method, path in proxy.seen if not path.startswith("/v1/predictions/")]
+        self.assertEqual(kinds, [("GET", "/v1/models/test/noop"), ("GET", "/v1/models/test/noop/versions"), ("POST", "/v1/predictions")])
+        polls = proxy.seen[len(kinds):]
+        self.assertTrue(polls and all(method == "GET" and path.startswith("/v1/predictions/") for method, path in polls))
 
     def test_use_of_a_version(self):
         self.assertEqual(replicate.use(f"{NOOP}:{version_of('noop')}")(text="v"), "v")
@@ -60,6 +70,12 @@ class Use(unittest.TestCase):
     def test_use_streaming_by_polling(self):
         words = list(replicate.use(WORDS, streaming=True)(text="a b c d", pause_ms=60))
         self.assertEqual(words, ["a", "b", "c", "d"])
+
+    def test_use_of_a_model_without_versions_posts_to_the_model(self):
+        owner = client.account.get().username
+        client.models.create(owner=owner, name="versionless", visibility="private", hardware="cpu")
+        with self.assertRaises(replicate.NotFoundError):
+            replicate.use(f"{owner}/versionless")(text="x")
 
     def test_use_gives_files_as_paths(self):
         file = client.files.create(content=b"some bytes")

@@ -161,6 +161,7 @@ class Receiver:
 
     def __init__(self):
         self.deliveries = []
+        self.paths = []  # with the query, one per delivery
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -172,6 +173,7 @@ class Receiver:
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+                receiver.paths.append(self.path)
                 receiver.deliveries.append((dict(self.headers.items()), body))
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -204,9 +204,35 @@ static void members_are_read_with_fallbacks(void **state)
     json_decref(value);
 }
 
+/* Two bytes of text can take hundreds of memory. */
+static void texts_of_too_many_values_are_refused(void **state)
+{
+    struct buf text;
+    json_t *value = NULL;
+    struct err err;
+
+    (void)state;
+    buf_init(&text, 8 << 20);
+    buf_append_char(&text, '[');
+    for (int i = 0; i < 490000; i++)
+        buf_append_str(&text, S("{},"));
+    buf_append_str(&text, S("0]"));
+    assert_true(json_parse(buf_str(&text), &value, &err));
+    json_decref(value);
+    text.len -= 2;
+    for (int i = 0; i < 50000; i++)
+        buf_append_str(&text, S("{},"));
+    buf_append_str(&text, S("0]"));
+    assert_false(json_parse(buf_str(&text), &value, &err));
+    assert_int_equal(err.kind, ERR_INVALID);
+    assert_string_equal(err.detail, "JSON has too many values");
+    buf_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_of_too_many_values_are_refused),
         cmocka_unit_test(numbers_keep_their_looks),
         cmocka_unit_test(every_real_reads_back_the_same),
         cmocka_unit_test(an_integer_beyond_64_bits_becomes_a_real_alone),
