@@ -21,6 +21,7 @@
 #include "api/problem.h"
 #include "api/render.h"
 #include "api/reply.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -28,6 +29,7 @@
 #include "predict/predict.h"
 #include "registry/registry.h"
 #include "registry/validation.h"
+#include "store/store.h"
 #include "webhook/webhook.h"
 
 struct creation { /* in the call's arena: gone once the call is answered */
@@ -229,14 +231,36 @@ static bool has_price(const struct registry_price *price)
            price->per_run_microusd > 0;
 }
 
-static bool reserve(struct http_call *call, const struct registry_version *version)
+/* The account may make no more, but this may be the same create sent again, which makes nothing:
+ * then it is answered as ever. Reads the store on this thread, once per create that is refused. */
+static bool reply_replay(struct creation *creation, const struct predict_request *wanted)
 {
+    struct api *api = api_of(creation->call);
+    struct store_idempotency idempotency = { .key = wanted->idempotency_key };
+    char id[ID_PREDICTION_LEN + 1];
+
+    if (!wanted->idempotency_key)
+        return false;
+    memcpy(idempotency.request_hash, wanted->request_hash, sizeof(idempotency.request_hash));
+    if (!store_idempotency_find(api->store, wanted->account, &idempotency, clock_now_us(), id,
+                                NULL))
+        return false;
+    reply_stored(creation, NULL, id);
+    return true;
+}
+
+static bool reserve(struct creation *creation, const struct predict_request *wanted)
+{
+    struct http_call *call = creation->call;
     struct account_decision decision;
 
-    accounts_reserve(api_of(call)->accounts, http_account(call), has_price(&version->model->price),
-                     &decision);
-    if (decision.verdict == ACCOUNT_ADMITTED)
+    accounts_reserve(api_of(call)->accounts, http_account(call),
+                     has_price(&wanted->version->model->price), &decision);
+    creation->reserved = decision.verdict == ACCOUNT_ADMITTED;
+    if (creation->reserved)
         return true;
+    if (reply_replay(creation, wanted))
+        return false;
     if (decision.verdict == ACCOUNT_OUT_OF_CREDIT)
         problem_reply_no_credit(call);
     else
@@ -288,10 +312,11 @@ void create_submit(struct http_call *call, const struct create_request *request)
         !read_deadline(call, &wanted.deadline_after_us) || !read_key(call, request, &wanted))
         return;
     creation = creation_new(call, request);
-    if (!creation || (api->accounts && !reserve(call, request->version)))
+    if (!creation)
         return;
     creation->keyed = wanted.idempotency_key != NULL;
-    creation->reserved = api->accounts != NULL;
+    if (api->accounts && !reserve(creation, &wanted))
+        return;
     atomic_fetch_add(&api->creating, 1);
     predict_create(api->predict, &wanted, created, creation);
 }

@@ -267,5 +267,6 @@ const struct store_backend store_backend_sqlite = {
     .account_get = sqlite_account_get,
     .account_list = sqlite_account_list,
     .prediction_count = sqlite_prediction_count,
+    .idempotency_find = sqlite_idempotency_find,
     .run_count = sqlite_run_count,
 };

@@ -189,6 +189,9 @@ bool sqlite_account_list(void *state, struct arena *arena, struct store_account 
                          int *ret_count, struct err *err);
 bool sqlite_prediction_count(void *state, const char *account, int64_t since_us, int64_t *ret_count,
                              struct err *err);
+bool sqlite_idempotency_find(void *state, const char *account,
+                             const struct store_idempotency *idempotency, int64_t now_us,
+                             char ret_id[ID_PREDICTION_LEN + 1], struct err *err);
 bool sqlite_run_count(void *state, const char *model, int64_t *ret_count, struct err *err);
 
 #endif

@@ -292,6 +292,29 @@ bool sqlite_prediction_count(void *state, const char *account, int64_t since_us,
     return ok;
 }
 
+bool sqlite_idempotency_find(void *state, const char *account,
+                             const struct store_idempotency *idempotency, int64_t now_us,
+                             char ret_id[ID_PREDICTION_LEN + 1], struct err *err)
+{
+    const size_t size = sizeof idempotency->request_hash;
+    struct sqlite_read read;
+    if (!sqlite_read_begin(&read, state, STATEMENT_IDEMPOTENCY_FIND, NULL, err))
+        return false;
+    sqlite_bind_text(read.s, 1, account);
+    sqlite_bind_text(read.s, 2, idempotency->key);
+    sqlite3_bind_int64(read.s, 3, now_us);
+    bool row = false, ok = sqlite_read_next(&read, &row, err);
+    if (ok && !row)
+        ok = err_set(err, ERR_NOT_FOUND, "this key was not used");
+    if (ok && (sqlite3_column_bytes(read.s, 1) != (int)size ||
+               memcmp(sqlite3_column_blob(read.s, 1), idempotency->request_hash, size) != 0))
+        ok = err_set(err, ERR_CONFLICT, "this key was used for another request");
+    if (ok)
+        sqlite_read_array(&read, 0, ret_id, ID_PREDICTION_LEN + 1);
+    sqlite_read_end(&read);
+    return ok;
+}
+
 bool sqlite_run_count(void *state, const char *model, int64_t *ret_count, struct err *err)
 {
     struct sqlite_read read;

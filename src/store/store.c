@@ -434,6 +434,14 @@ bool store_prediction_count(struct store *store, const char *account, int64_t si
     return store->backend->prediction_count(store->state, account, since_us, ret_count, err);
 }
 
+bool store_idempotency_find(struct store *store, const char *account,
+                            const struct store_idempotency *idempotency, int64_t now_us,
+                            char ret_id[ID_PREDICTION_LEN + 1], struct err *err)
+{
+    return store->backend->idempotency_find(store->state, account, idempotency, now_us, ret_id,
+                                            err);
+}
+
 bool store_run_count(struct store *store, const char *model, int64_t *ret_count, struct err *err)
 {
     return store->backend->run_count(store->state, model, ret_count, err);

@@ -211,6 +211,12 @@ bool store_account_list(struct store *store, struct arena *arena,
 bool store_prediction_count(struct store *store, const char *account, int64_t since_us,
                             int64_t *ret_count, struct err *err);
 
+/* The prediction that an account has made with a key that holds at now_us. ERR_NOT_FOUND;
+ * ERR_CONFLICT when the key was used for another request. A point read. */
+bool store_idempotency_find(struct store *store, const char *account,
+                            const struct store_idempotency *idempotency, int64_t now_us,
+                            char ret_id[ID_PREDICTION_LEN + 1], struct err *err);
+
 /* How many predictions were ever created per model, for run_count. */
 bool store_run_count(struct store *store, const char *model, int64_t *ret_count, struct err *err);
 

@@ -74,6 +74,9 @@ struct store_backend {
                          int *ret_count, struct err *err);
     bool (*prediction_count)(void *state, const char *account, int64_t since_us, int64_t *ret_count,
                              struct err *err);
+    bool (*idempotency_find)(void *state, const char *account,
+                             const struct store_idempotency *idempotency, int64_t now_us,
+                             char ret_id[ID_PREDICTION_LEN + 1], struct err *err);
     bool (*run_count)(void *state, const char *model, int64_t *ret_count, struct err *err);
 };
 

@@ -37,6 +37,9 @@ static bool authority_holds(struct str authority)
     }
     if (host.len == 0 || host.len > HOST_BYTES_MAX)
         return false;
+    for (size_t i = 0; i < host.len; i++)
+        if ((unsigned char)host.ptr[i] >= 0x80) /* an international name is written as xn--... */
+            return false;
     return port.len == 0 || (port.len <= 5 && port.ptr[0] >= '0' && port.ptr[0] <= '9' &&
                              str_to_int64(port, &number) && number > 0 && number <= 65535);
 }

@@ -286,6 +286,7 @@ test("items of the list are whole predictions", async () => {
     assert.deepEqual([done.model, done.version, done.source, done.data_removed], ["test/noop", versionOf("noop"), "api", false]);
     assert.ok(done.metrics.predict_time >= 0);
     assert.ok(done.urls.get && done.urls.cancel);
+    assert.deepEqual(done, (await server.call("GET", `/v1/predictions/${id}`)).json);
 });
 
 test("a canceled prediction has metrics and no output", async () => {

@@ -75,8 +75,10 @@ test("strict names: a model that is not official runs by its version only", asyn
     assert.equal(byModel.status, 404);
     assert.equal(byModel.text, NOT_FOUND);
     assert.equal((await strict.call("POST", "/v1/predictions", { body: { version: "test/noop", input: {} } })).status, 422);
-    for (const version of [noop, `test/noop:${noop}`])
-        assert.equal((await strict.call("POST", "/v1/predictions", { body: { version, input: {} } })).status, 201);
+    const official = { input: { prompt: "a cat" } };
+    assert.equal((await strict.call("POST", "/v1/models/black-forest-labs/flux-schnell/predictions", { body: official })).status, 201);
+    for (const version of [noop, `test/noop:${noop}`, "black-forest-labs/flux-schnell"])
+        assert.equal((await strict.call("POST", "/v1/predictions", { body: { version, input: official.input } })).status, 201, version);
 });
 
 test("JSON nested too deeply is refused, and the server goes on", async () => {

@@ -102,6 +102,8 @@ test("a replay takes nothing from the day's quota", async () => {
         for (let i = 0; i < 5; i++) assert.equal((await send("a")).status, 201);
         assert.equal((await send("b")).status, 201);
         assert.equal((await send("c")).status, 429);
+        const again = await send("b");
+        assert.deepEqual([again.status, again.headers.get("idempotent-replayed")], [201, "true"], "also when the day's quota is used up");
     } finally {
         await small.stop();
     }

@@ -39,7 +39,7 @@ test("links last an hour, and data is kept an hour, unless told otherwise", asyn
     assert.ok(Math.abs(expiry - 3600 - Date.now() / 1000) < 60, `${expiry}`);
     const help = server.command("serve", "--help");
     for (const [name, value] of [["link-lifetime SECONDS", 3600], ["retention SECONDS", 3600], ["deployment-quiet SECONDS", 900],
-        ["creates-per-minute N", 600], ["calls-per-minute N", 3000]])
+        ["creates-per-minute N", 600], ["calls-per-minute N", 3000], ["webhook-first-retry MS", 5000]])
         assert.match(help, new RegExp(`--${name} .*\\[${value}\\]`));
 });
 

@@ -215,6 +215,14 @@ test("a model whose output is a file streams links the client makes files of", a
     assert.deepEqual(brief((await whole(text.urls.stream)).text), ["output x", "done {}"]);
 });
 
+test("each file of a list is an event of its own", async () => {
+    const { urls } = await replicate.predictions.create({ model: "test/file_list", input: { count: 3 } });
+    assert.match(new URL(urls.stream).pathname, /^\/v1\/files\//);
+    const events = parse((await whole(urls.stream)).text);
+    assert.deepEqual(events.map(({ event }) => event), ["output", "output", "output", "done"]);
+    for (const { data } of events.slice(0, 3)) assert.match(data, /^(data:image\/png;base64,\S+|https?:\/\/\S+)$/);
+});
+
 test("files are links where the operator wants links", async () => {
     const links = await Server.start({ args: ["--sync-output", "url"] });
     const input = { image: `data:image/png;base64,${PIXEL.toString("base64")}` };

@@ -55,6 +55,16 @@ test("lists hold trainings only, and the client pages them", async () => {
     assert.ok(ids.every((id) => !predictions.includes(id)));
 });
 
+test("more than a hundred come in pages, newest first", async () => {
+    const made = [];
+    for (let i = 0; i < 101; i++) made.unshift((await train({ word: String(i), steps: 1 })).id);
+    const pages = [];
+    for await (const page of replicate.paginate(replicate.trainings.list)) pages.push(page.map((training) => training.id));
+    assert.equal(pages[0].length, 100);
+    assert.deepEqual(pages.flat().slice(0, 101), made);
+    for (const id of made) await replicate.trainings.cancel(id);
+});
+
 test("a training can be canceled", async () => {
     const training = await train({ word: "long", steps: 1000 });
     const answer = await server.call("POST", `/v1/trainings/${training.id}/cancel`, { headers: { "content-type": "application/json" } });

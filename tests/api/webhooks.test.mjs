@@ -199,6 +199,20 @@ test("an end is sent again after errors, with the same id, and then no more", as
     assert.equal(receiver.got.filter(({ path }) => path === "/errors").length, 4);
 });
 
+test("an end is sent again to a receiver that was not there", async () => {
+    const down = await Receiver.start();
+    await down.stop();
+    const { id } = await replicate.predictions.create({ model: "test/noop", input: { text: "x" }, webhook: `${down.url}/later`, webhook_events_filter: ["completed"] });
+    const tried = await delivery(id, ({ attempts }) => attempts >= 1);
+    assert.deepEqual([tried.state, tried.last_status], ["pending", null]);
+    assert.ok(tried.last_error);
+    const up = await Receiver.start(down.port);
+    const [{ headers, json }] = await up.wait("/later", 1);
+    assert.deepEqual([headers["webhook-id"], json.id, json.status], [tried.id, id, "succeeded"]);
+    assert.ok((await delivery(id, ({ state }) => state === "delivered")).attempts >= 2);
+    await up.stop();
+});
+
 test("what comes before the end is sent once, whatever the answer", async () => {
     receiver.answer = ({ json }, response) => response.writeHead(json.status === "succeeded" ? 200 : 500).end();
     await textList("/once", "a b c", 20, ["start", "completed"]);

@@ -152,7 +152,7 @@ test("no room to note that a webhook was taken: it is not sent again and again",
     limit("unlimited");
     await assertTold([id]);
     assert.ok(sent >= 1 && sent <= 2, `taken ${sent} times`);
-    const outcome = async () => (await server.call("GET", `/v1/webhooks/deliveries?prediction=${id}`)).body.results[0].status;
+    const outcome = async () => (await server.call("GET", `/v1/webhooks/deliveries?prediction=${id}`)).body.results[0].state;
     for (const end = Date.now() + 15000; await outcome() !== "delivered"; await sleep(50)) assert.ok(Date.now() < end, "the outcome is stored");
     assert.equal(receiver.ends(id).taken.length, sent, "and it was not sent for that");
 });
