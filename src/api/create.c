@@ -12,6 +12,7 @@
 #include "api/create.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "account/account.h"
 #include "api/answer.h"
