@@ -95,17 +95,17 @@ static void reply_refused(const struct creation *creation, const struct err *err
         problem_reply(creation->call, err);
 }
 
-/* The call is in the store, or was before: wait for its end, or show it. */
+/* It is in the store, or was before (prediction: NULL): wait for its end, or show it. */
 static void reply_stored(struct creation *creation, const struct prediction *prediction,
-                         const char *existing_id)
+                         const char *stored_id)
 {
     struct http_call *call = creation->call;
     struct api *api = api_of(call);
     enum waits_kind kind = creation->kind;
     char id[ID_PREDICTION_LEN + 1];
 
-    str_copy(str_from(existing_id ? existing_id : prediction->id), id, sizeof(id));
-    if (existing_id) {
+    str_copy(str_from(stored_id), id, sizeof(id));
+    if (!prediction) {
         give_back(creation);
         http_set_header(call, "Idempotent-Replayed", "true");
     }
@@ -115,7 +115,7 @@ static void reply_stored(struct creation *creation, const struct prediction *pre
     if (creation->wait_ms > 0 &&
         waits_add(api->waits, api->predict, call, id, kind, creation->wait_ms))
         return;
-    if (existing_id || kind == WAITS_FUNCTION)
+    if (!prediction || kind == WAITS_FUNCTION)
         answer_after_wait(call, id, kind == WAITS_CREATE ? WAITS_REPLAY : kind);
     else
         answer_prediction(call, creation->wait_ms ? 202 : 201, prediction);
@@ -132,7 +132,7 @@ static void created(void *context, const struct prediction *prediction, const ch
     else if (creation->made)
         http_reply_made(creation->call);
     else
-        reply_stored(creation, prediction, existing_id);
+        reply_stored(creation, prediction, prediction ? prediction->id : existing_id);
     atomic_fetch_sub(&api->creating, 1); /* the last use of api by this create */
 }
 
