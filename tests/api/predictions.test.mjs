@@ -119,16 +119,18 @@ test("Prefer: wait answers when it is done", async () => {
 });
 
 test("Prefer: wait=1 gives up with 202 and starting, though it runs", async () => {
+    await replicate.run("test/sleep", { input: { seconds: 0 } }); // it is loaded then
     const began = Date.now();
     const answer = await server.call("POST", "/v1/models/test/sleep/predictions", { body: { input: { seconds: 3 } }, headers: { prefer: "wait=1" } });
-    assert.ok(Date.now() - began > 900 && Date.now() - began < 1250, `${Date.now() - began} ms`);
+    const answered = Date.now();
+    assert.ok(Date.now() - began > 900 && Date.now() - began < 1450, `${Date.now() - began} ms`);
     assert.equal(answer.status, 202);
     assert.equal(answer.json.status, "starting");
     assert.ok(!("started_at" in answer.json));
     assert.equal(answer.headers.get("preference-applied"), "wait=1");
     const now = await replicate.predictions.get(answer.json.id);
     assert.equal(now.status, "processing");
-    assert.ok(Date.parse(now.started_at) - Date.parse(now.created_at) < 900, "it ran while the answer was waited for");
+    assert.ok(Date.parse(now.started_at) < answered - 100, "it ran while the answer was waited for");
     assert.equal((await until(replicate, answer.json.id, ended)).output, "slept");
 });
 

@@ -88,7 +88,7 @@ test("wait=5 waits no longer than 5 s", async () => {
     const answer = await server.call("POST", "/v1/predictions", { body: { version: versionOf("sleep"), input: { seconds: 30 } }, headers: { prefer: "wait=5" } });
     const took = performance.now() - started;
     assert.deepEqual([answer.status, answer.json.status, answer.headers.get("preference-applied")], [202, "starting", "wait=5"]);
-    assert.ok(took > 4000 && took < 5100, `${took} ms`); // a tenth for the way there and back
+    assert.ok(took > 4000 && took < 5400, `${took} ms`); // the Python client gives up at 5.5 s
     await replicate.predictions.cancel(answer.json.id);
 });
 

@@ -180,11 +180,11 @@ test("an end is sent again after errors, with the same id, and then no more", as
     assert.equal(new Set(got.map(({ headers }) => headers["webhook-id"])).size, 1);
     for (let i = 1; i < got.length; i++) {
         const paused = got[i].at - got[i - 1].at, least = 200 * 2 ** (i - 1);
-        assert.ok(paused >= least - 10 && paused < least * 1.25 + 500, `${paused} ms after attempt ${i}`);
+        assert.ok(paused >= least - 10 && paused < least * 1.25 + 1000, `${paused} ms after attempt ${i}`);
     }
     const { key } = await replicate.webhooks.default.secret.get();
     for (const { headers, text, at } of got) {
-        assert.ok(Math.abs(Number(headers["webhook-timestamp"]) - at / 1000) < 2, "each attempt is stamped anew");
+        assert.ok(Math.abs(Number(headers["webhook-timestamp"]) - at / 1000) < 3, "each attempt is stamped anew");
         assert.equal(await validateWebhook({ id: headers["webhook-id"], timestamp: headers["webhook-timestamp"], signature: headers["webhook-signature"],
             body: text, secret: key }, webcrypto), true);
     }
@@ -293,8 +293,9 @@ test("an end survives kill -9 and is delivered by the next server", async () => 
     await up.stop();
 });
 
-test("without the option private addresses are not called; what is no URL is refused at once", async () => {
+test("without the option private addresses are not called; what is no URL is refused at once", async (t) => {
     const careful = await Server.start();
+    t.after(() => careful.stop());
     const hook = { version: versionOf("noop"), input: { text: "x" }, webhook_events_filter: ["start", "completed"] };
     const { status, json } = await careful.call("POST", "/v1/predictions", { body: { ...hook, webhook: `${receiver.url}/private` } });
     assert.equal(status, 201);
@@ -310,5 +311,4 @@ test("without the option private addresses are not called; what is no URL is ref
     assert.equal(receiver.got.filter(({ path }) => path === "/private").length, 0);
     for (const webhook of ["ftp://example.com/", "https://user:password@example.com/", "x", "http://"])
         assert.equal((await careful.call("POST", "/v1/predictions", { body: { ...hook, webhook } })).status, 422, webhook);
-    await careful.stop();
 });

@@ -1,4 +1,5 @@
-/* Logs its text as it stands and gives a piece of output; then it ends well, or fails if told to. */
+/* Logs its text as it stands and gives a piece of output; then it ends well, or fails if told to.
+ */
 #include "base/err.h"
 #include "runner/job.h"
 #include "runner/model.h"
