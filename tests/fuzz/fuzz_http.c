@@ -4,7 +4,7 @@
  * are called by such requests, by themselves. */
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,9 +82,13 @@ static void converse(const uint8_t *data, size_t size)
     char first[4096], bytes[4096];
     ssize_t got;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        perror("no connection to the server");
+    if (fd < 0)
         abort();
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        if (errno != EINTR) /* the fuzzer's own clock */
+            abort();
+        close(fd);
+        return;
     }
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
