@@ -381,6 +381,16 @@ bool render_example(const char *base_url, const struct registry_model *model, st
     return true;
 }
 
+void render_collection_open(const struct registry_collection *collection, struct buf *out)
+{
+    buf_append_str(out, S("{\"name\":"));
+    json_write_string(str_from(collection->name), out);
+    buf_append_str(out, S(",\"slug\":"));
+    json_write_string(str_from(collection->slug), out);
+    buf_append_str(out, S(",\"description\":"));
+    json_write_string(str_from(collection->description), out);
+}
+
 void render_model(const char *base_url, const struct registry_model *model, int64_t run_count,
                   struct buf *out)
 {

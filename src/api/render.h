@@ -6,6 +6,7 @@
 
 struct api;
 struct prediction;
+struct registry_collection;
 struct registry_model;
 struct registry_version;
 struct store_file;
@@ -34,5 +35,9 @@ void render_version(const struct registry_version *version, struct buf *out);
 
 /* A model's example, completed to a prediction. False when it has none (nothing is appended). */
 bool render_example(const char *base_url, const struct registry_model *model, struct buf *out);
+
+/* What every form of a collection begins with: {"name","slug","description" and no closing brace.
+ */
+void render_collection_open(const struct registry_collection *collection, struct buf *out);
 
 #endif

@@ -13,16 +13,6 @@
 #include "base/json.h"
 #include "registry/registry.h"
 
-static void write_heading(const struct registry_collection *collection, struct buf *out)
-{
-    buf_append_str(out, S("{\"name\":"));
-    json_write_string(str_from(collection->name), out);
-    buf_append_str(out, S(",\"slug\":"));
-    json_write_string(str_from(collection->slug), out);
-    buf_append_str(out, S(",\"description\":"));
-    json_write_string(str_from(collection->description), out);
-}
-
 static void list(struct http_call *call)
 {
     const struct registry *registry = api_of(call)->registry;
@@ -32,7 +22,7 @@ static void list(struct http_call *call)
     for (int i = 0; i < registry_collection_count(registry); i++) {
         if (i > 0)
             buf_append_char(&body, ',');
-        write_heading(registry_collection_at(registry, i), &body);
+        render_collection_open(registry_collection_at(registry, i), &body);
         buf_append_char(&body, '}');
     }
     page_close(&body);
@@ -64,7 +54,7 @@ static void get(struct http_call *call)
     if (!collection)
         return;
     buf_init(&body, RENDER_BYTES_MAX);
-    write_heading(collection, &body);
+    render_collection_open(collection, &body);
     buf_append_str(&body, S(",\"full_description\":"));
     json_write_string(str_from(collection->full_description), &body);
     buf_append_str(&body, S(",\"models\":["));

@@ -138,12 +138,7 @@ static bool collection_matches(const struct registry_collection *collection, con
 
 static void write_collection(const struct registry_collection *collection, struct buf *out)
 {
-    buf_append_str(out, S("{\"name\":"));
-    json_write_string(str_from(collection->name), out);
-    buf_append_str(out, S(",\"slug\":"));
-    json_write_string(str_from(collection->slug), out);
-    buf_append_str(out, S(",\"description\":"));
-    json_write_string(str_from(collection->description), out);
+    render_collection_open(collection, out);
     buf_append_str(out, S(",\"models\":["));
     for (int i = 0; i < collection->model_count; i++) {
         if (i > 0)
