@@ -79,6 +79,11 @@ static bool pin_host(struct fetch *fetch, struct err *err)
     char name[256];
     if (str_starts(host, S("[")))
         host = (struct str){ host.ptr + 1, host.len - 2 };
+    /* Always this machine, whatever a resolver would say (RFC 6761, 6.3). */
+    if (str_equal_nocase(host, S("localhost")) ||
+        (host.len > 10 && str_equal_nocase(str_skip(host, host.len - 10), S(".localhost"))))
+        return err_set(err, ERR_FORBIDDEN, "The host '%.200s' is not on the public internet.",
+                       fetch->at.host);
     if (!str_copy(host, name, sizeof name) || getaddrinfo(name, NULL, &hints, &found) != 0)
         return err_set(err, ERR_INVALID, "The host '%.200s' could not be found.", fetch->at.host);
     struct buf pin;

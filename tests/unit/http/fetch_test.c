@@ -207,6 +207,7 @@ static void urls_to_private_hosts_are_refused(void **state)
         enum err_kind kind;
     } cases[] = {
         { "http://localhost/", ERR_FORBIDDEN },
+        { "http://a.LocalHost/", ERR_FORBIDDEN },
         { "http://127.0.0.1:1/", ERR_FORBIDDEN },
         { "http://127.1/", ERR_FORBIDDEN },
         { "http://2130706433/", ERR_FORBIDDEN },
