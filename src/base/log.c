@@ -13,7 +13,7 @@
 
 #define LOG_LINE_BYTES 4096 /* longer lines are cut: nothing that long belongs in a log */
 
-static enum log_level log_threshold = LOG_INFO;
+static _Atomic enum log_level log_threshold = LOG_INFO;
 
 static const char *const log_level_names[] = {
     [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn",

@@ -11,7 +11,7 @@ struct err;
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 
-void log_set_level(enum log_level level); /* default LOG_INFO; call before threads start */
+void log_set_level(enum log_level level); /* default LOG_INFO; any thread */
 bool log_level_from_name(const char *name, enum log_level *ret_level);
 
 /* fmt gives the key=value pairs after the event; values with spaces must be quoted by "%s" in
