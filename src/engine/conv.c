@@ -10,16 +10,21 @@
 #include <stdlib.h>
 
 #define CONV_CHANNELS_MAX 65536
-#define CONV_KERNEL_MAX 31
 
-bool conv_filter_new(struct engine *engine, int out_channels, int in_channels, int kernel,
+bool conv_filter_new(struct engine *engine, const struct conv_shape *shape,
                      struct conv_filter **ret_filter, struct err *err)
 {
+    int out_channels = shape->out_channels, in_channels = shape->in_channels;
+    int kernel = shape->kernel, groups = shape->groups ? shape->groups : 1;
     (void)engine;
     if (out_channels < 1 || out_channels > CONV_CHANNELS_MAX || in_channels < 1 ||
         in_channels > CONV_CHANNELS_MAX || kernel < 1 || kernel > CONV_KERNEL_MAX)
         return err_set(err, ERR_INVALID, "no filter can be %d x %d x %d x %d", out_channels,
                        in_channels, kernel, kernel);
+    if (groups < 1 || out_channels % groups || in_channels % groups ||
+        (groups > 1 && shape->transposed))
+        return err_set(err, ERR_INVALID, "no filter of %d to %d channels can have %d groups",
+                       in_channels, out_channels, groups);
     struct conv_filter *filter = calloc(1, sizeof *filter);
     if (!filter)
         return err_set(err, ERR_NO_MEMORY, "no memory for a filter");
@@ -28,8 +33,10 @@ bool conv_filter_new(struct engine *engine, int out_channels, int in_channels, i
     filter->out_channels = out_channels;
     filter->in_channels = in_channels;
     filter->kernel = kernel;
+    filter->groups = groups;
+    filter->transposed = shape->transposed;
     filter->source_bytes =
-        (size_t)out_channels * in_channels * kernel * kernel * sizeof *filter->source;
+        (size_t)out_channels * (in_channels / groups) * kernel * kernel * sizeof *filter->source;
     filter->source = memory_new(filter->source_bytes);
     filter->bias = calloc(biases, sizeof *filter->bias);
     if (!filter->source || !filter->bias) {
@@ -47,6 +54,9 @@ void conv_filter_free(struct conv_filter *filter)
     memory_free(filter->source, filter->source_bytes);
     memory_free(filter->packed, filter->packed_bytes);
     conv_onednn_forget(filter->onednn);
+    for (int i = 0; i < filter->parts_count; i++)
+        conv_filter_free(filter->parts[i]);
+    free(filter->parts);
     free(filter->bias);
     free(filter);
 }
@@ -59,6 +69,13 @@ float *conv_filter_weights(struct conv_filter *filter)
 float *conv_filter_bias(struct conv_filter *filter)
 {
     return filter->source ? filter->bias : NULL;
+}
+
+void conv_filter_packed(struct conv_filter *filter, enum conv_packing packing)
+{
+    filter->packing = packing;
+    memory_free(filter->source, filter->source_bytes);
+    filter->source = NULL;
 }
 
 const char *conv_filter_algorithm(const struct conv_filter *filter)
@@ -74,14 +91,23 @@ const char *conv_filter_algorithm(const struct conv_filter *filter)
         return "narrow";
     case CONV_ONEDNN:
         return conv_onednn_name(filter->onednn);
+    case CONV_DEPTHWISE:
+        return "depthwise";
+    case CONV_GROUPED:
+    case CONV_TRANSPOSED:
+    case CONV_DEFORMABLE:
+        return conv_filter_algorithm(filter->parts[0]);
     }
     return "";
 }
 
 size_t conv_filter_bytes(const struct conv_filter *filter)
 {
-    return (filter->source ? filter->source_bytes : 0) + filter->packed_bytes +
-           conv_onednn_bytes(filter->onednn);
+    size_t bytes = (filter->source ? filter->source_bytes : 0) + filter->packed_bytes +
+                   conv_onednn_bytes(filter->onednn);
+    for (int i = 0; i < filter->parts_count; i++)
+        bytes += conv_filter_bytes(filter->parts[i]);
+    return bytes;
 }
 
 /* Pack for direct_row, whose source has blocks of `in_block`; see kernels_direct_body.h. */
@@ -133,9 +159,9 @@ static bool conv_pack_narrow(struct engine *engine, struct conv_filter *filter, 
 
 static bool conv_suits_winograd(const struct engine *engine, const struct kernels_conv *conv)
 {
-    return conv->kernel == 3 && conv->stride == 1 && conv->padding == conv->dilation &&
-           conv->src.type == TENSOR_F32 && conv->src.block == engine_block(engine) &&
-           conv->dst.block == engine_block(engine);
+    return conv->kernel == 3 && conv->stride == 1 && conv->src.type == TENSOR_F32 && conv->src.block == engine_block(engine) &&
+           conv->dst.block == engine_block(engine) && conv->dst.height == conv->src.height &&
+           conv->dst.width == conv->src.width;
 }
 
 /* Is Winograd worth it? Not where most of a tile lies beyond the plane: with a plane of 16 and a
@@ -154,13 +180,20 @@ static bool conv_pack(struct engine *engine, struct conv_filter *filter,
     enum engine_algorithm algorithm = engine->algorithm;
     bool f32 = conv->src.type == TENSOR_F32;
     enum conv_packing packing;
-    if (conv->dst.block == 1 && conv->src.block != 1) {
+    if (filter->groups > 1) {
+        bool depthwise =
+            filter->groups == filter->in_channels && filter->groups == filter->out_channels;
+        packing = depthwise ? CONV_DEPTHWISE : CONV_GROUPED;
+        if (depthwise ? !conv_depthwise_pack(engine, filter, err)
+                      : !conv_grouped_pack(engine, filter, err))
+            return false;
+    } else if (conv->dst.block == 1 && conv->src.block != 1) {
         packing = CONV_NARROW;
         if (!conv_pack_narrow(engine, filter, err))
             return false;
     } else if (conv_suits_winograd(engine, conv) && conv_wants_winograd(engine, conv)) {
         packing = CONV_WINOGRAD;
-        if (!winograd_pack(engine, filter, err))
+        if (!winograd_pack(engine, filter, conv, err))
             return false;
     } else if ((algorithm != ENGINE_CONV_DIRECT || !f32) &&
                conv_onednn_prepare(engine, filter, conv, err)) {
@@ -172,9 +205,7 @@ static bool conv_pack(struct engine *engine, struct conv_filter *filter,
             !conv_pack_direct(engine, filter, conv->src.block, err))
             return false;
     }
-    filter->packing = packing;
-    memory_free(filter->source, filter->source_bytes);
-    filter->source = NULL;
+    conv_filter_packed(filter, packing);
     return true;
 }
 
@@ -221,16 +252,17 @@ static bool conv_run_onednn(struct engine *engine, struct conv_filter *filter,
 }
 
 static bool conv_check(const struct engine *engine, const struct conv_filter *filter,
-                       const struct kernels_conv *conv, struct err *err)
+                       const struct kernels_conv *conv, int padding_end, struct err *err)
 {
     const struct tensor *src = &conv->src, *dst = &conv->dst, *residual = conv->residual;
     int reach = (conv->kernel - 1) * conv->dilation + 1;
     bool sane = conv->stride > 0 && conv->dilation > 0 && conv->padding >= 0 &&
-                conv->stride <= 64 && conv->dilation <= 256 && conv->padding <= 4096;
-    if (!sane || src->height + 2 * conv->padding < reach ||
-        src->width + 2 * conv->padding < reach ||
-        dst->height != (src->height + 2 * conv->padding - reach) / conv->stride + 1 ||
-        dst->width != (src->width + 2 * conv->padding - reach) / conv->stride + 1)
+                conv->stride <= 64 && conv->dilation <= 256 && conv->padding <= 4096 &&
+                padding_end >= 0 && padding_end <= 4096;
+    int room_y = src->height + 2 * conv->padding + padding_end - reach;
+    int room_x = src->width + 2 * conv->padding + padding_end - reach;
+    if (!sane || room_y < 0 || room_x < 0 || dst->height != room_y / conv->stride + 1 ||
+        dst->width != room_x / conv->stride + 1)
         return err_set(err, ERR_INVALID, "a %dx%d convolution cannot make %dx%d of %dx%d",
                        conv->kernel, conv->kernel, dst->height, dst->width, src->height,
                        src->width);
@@ -267,7 +299,9 @@ bool conv_run(struct engine *engine, struct conv_filter *filter, const struct te
                   .padding = options->padding },
     };
     engine_enter(engine);
-    if (!conv_check(engine, filter, &work.conv, err))
+    if (filter->transposed)
+        return conv_transposed_run(engine, filter, src, options, dst, err);
+    if (!conv_check(engine, filter, &work.conv, options->padding_end, err))
         return false;
     if (filter->packing == CONV_UNPACKED && !conv_pack(engine, filter, &work.conv, err))
         return false;
@@ -293,6 +327,14 @@ bool conv_run(struct engine *engine, struct conv_filter *filter, const struct te
         if (dst->block == 1)
             return err_set(err, ERR_INVALID, "the filter is packed for another layout");
         return conv_run_onednn(engine, filter, &work.conv, err);
+    case CONV_DEPTHWISE:
+        return conv_depthwise_run(engine, &work.conv, err);
+    case CONV_GROUPED:
+        return conv_grouped_run(engine, filter, src, options, dst, err);
+    case CONV_DEFORMABLE:
+        return err_set(err, ERR_INVALID, "the filter is packed for sample_deformable");
+    case CONV_TRANSPOSED: /* above */
+        break;
     }
     return err_set(err, ERR_INTERNAL, "a filter of no known packing");
 }

@@ -5,9 +5,9 @@
  * numbers are freed then. The first packing decides: a filter first used on a large plane and then
  * on a small one keeps its algorithm (every algorithm works on every plane).
  *
- * Algorithms: own Winograd F(4x4,3x3) for 3x3 filters with stride 1 in f32, dilated ones too;
- * oneDNN for the rest; own direct kernels where oneDNN has only a `ref` implementation, and for
- * few output channels. See docs/engine.md. Not here: transposed and int8 convolution. */
+ * Algorithms: own Winograd for 3x3 filters with stride 1 in f32, dilated ones too; own kernels for
+ * depthwise and transposed ones; oneDNN for the rest; own direct kernels where oneDNN has only a
+ * `ref` implementation, and for few output channels. See docs/engine.md. Not here: int8. */
 #ifndef MIMEO_ENGINE_CONV_H
 #define MIMEO_ENGINE_CONV_H
 
@@ -15,9 +15,16 @@
 
 struct conv_filter;
 
-/* A filter of [out_channels][in_channels][kernel][kernel] weights, all zero, and as many biases
- * as outputs. Free with conv_filter_free before its engine. ERR_INVALID, ERR_NO_MEMORY. */
-bool conv_filter_new(struct engine *engine, int out_channels, int in_channels, int kernel,
+struct conv_shape {
+    int out_channels, in_channels, kernel;
+    int groups;      /* 0 means 1; divides both channels. in_channels is depthwise */
+    bool transposed; /* as torch's ConvTranspose2d */
+};
+
+/* A filter of [out_channels][in_channels / groups][kernel][kernel] weights (transposed:
+ * [in_channels][out_channels / groups][kernel][kernel]), all zero, and as many biases as outputs.
+ * Free with conv_filter_free before its engine. ERR_INVALID, ERR_NO_MEMORY. */
+bool conv_filter_new(struct engine *engine, const struct conv_shape *shape,
                      struct conv_filter **ret_filter, struct err *err);
 void conv_filter_free(struct conv_filter *filter);
 
@@ -29,14 +36,18 @@ float *conv_filter_bias(struct conv_filter *filter);
 const char *conv_filter_algorithm(const struct conv_filter *filter);
 size_t conv_filter_bytes(const struct conv_filter *filter); /* published or packed numbers */
 
-enum conv_activation { CONV_NONE, CONV_RELU, CONV_LEAKY_RELU };
+enum conv_activation { CONV_NONE, CONV_RELU, CONV_LEAKY_RELU, CONV_PRELU };
 
 struct conv_options {
-    int stride;   /* 0 means 1 */
-    int dilation; /* 0 means 1 */
-    int padding;  /* zeros on each side */
+    int stride;      /* 0 means 1 */
+    int dilation;    /* 0 means 1 */
+    int padding;     /* zeros on each side; transposed: taken off each side of the result */
+    int padding_end; /* more zeros at the bottom and the right; transposed: more rows and columns
+                      * of the result there ("output_padding") */
     enum conv_activation activation;
-    float slope;                   /* of CONV_LEAKY_RELU; 0..1 */
+    float slope;         /* of CONV_LEAKY_RELU; 0..1 */
+    const float *slopes; /* of CONV_PRELU, one per output channel; any values; padded with zeros to
+                          * a multiple of 16 */
     const struct tensor *residual; /* added after the activation; may be dst; NULL: none */
 };
 

@@ -64,6 +64,10 @@ static bool engine_init(struct engine *engine, const struct engine_options *opti
     if (!engine_choose_isa(options->isa, &isa, err))
         return false;
     engine->kernels = engine_kernels(isa);
+#if defined(__x86_64__)
+    if (isa == ENGINE_ISA_AVX512 && __builtin_cpu_supports("avx512bf16"))
+        engine->product_pairs = kernels_pairs_avx512bf16;
+#endif
     engine->threads = options->threads ? options->threads : 1;
     engine->precision = options->precision;
     engine->algorithm = options->algorithm;
@@ -112,6 +116,11 @@ int engine_block(const struct engine *engine)
 enum tensor_type engine_type(const struct engine *engine)
 {
     return engine->precision == ENGINE_BF16 ? TENSOR_BF16 : TENSOR_F32;
+}
+
+int engine_threads(const struct engine *engine)
+{
+    return engine->threads;
 }
 
 const char *engine_isa_name(const struct engine *engine)

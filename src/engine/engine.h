@@ -60,6 +60,7 @@ void engine_free(struct engine *engine);
 int engine_block(const struct engine *engine);             /* 8 or 16 */
 enum tensor_type engine_type(const struct engine *engine); /* of activations */
 const char *engine_isa_name(const struct engine *engine);  /* "avx512", "avx2", "plain" */
+int engine_threads(const struct engine *engine);           /* for parallel_run */
 
 size_t engine_mark(const struct engine *engine);
 void engine_release(struct engine *engine, size_t mark);

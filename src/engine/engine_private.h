@@ -9,6 +9,7 @@ struct conv_onednn;
 
 struct engine {
     const struct kernels *kernels;
+    kernels_product *product_pairs; /* NULL where the CPU has no dot products of bf16 */
     int threads;
     enum engine_precision precision;
     enum engine_algorithm algorithm;

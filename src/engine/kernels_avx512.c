@@ -20,6 +20,14 @@ INLINE vector vector_max(vector a, vector b)
 #include "engine/kernels_winograd_body.h"
 #include "engine/kernels_direct_body.h"
 #include "engine/kernels_plane_body.h"
+#include "engine/kernels_depthwise_body.h"
+#include "engine/kernels_arithmetic_body.h"
+#include "engine/kernels_resize_body.h"
+#include "engine/kernels_sample_body.h"
+#include "engine/kernels_shuffle_body.h"
+#include "engine/kernels_math_body.h"
+#include "engine/kernels_product_body.h"
+#include "engine/kernels_norm_body.h"
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",

@@ -1,4 +1,4 @@
-/* Template: pooling, resizing and adding whole planes, in f32 or bf16.
+/* Template: pooling and resizing planes, in f32 or bf16.
  *
  * Private to kernels_*.c; needs kernels_vector.h, vector_fma and vector_max. */
 
@@ -64,18 +64,4 @@ static void resize_row(const struct tensor *src, const struct tensor *dst, int b
         resize_row_as(src, dst, block, y, tap_y, taps_x, TENSOR_F32);
     else
         resize_row_as(src, dst, block, y, tap_y, taps_x, TENSOR_BF16);
-}
-
-INLINE void add_as(const void *a, const void *b, void *dst, size_t count, enum tensor_type type)
-{
-    for (size_t i = 0; i < count; i += VECTOR_WIDTH)
-        vector_store_as(type, dst, i, vector_load_as(type, a, i) + vector_load_as(type, b, i));
-}
-
-static void add(enum tensor_type type, const void *a, const void *b, void *dst, size_t count)
-{
-    if (type == TENSOR_F32)
-        add_as(a, b, dst, count, TENSOR_F32);
-    else
-        add_as(a, b, dst, count, TENSOR_BF16);
 }

@@ -1,34 +1,21 @@
-#include "engine/plane.h"
+#include "engine/plane_private.h"
 
-#include "base/err.h"
-#include "engine/engine_private.h"
-#include "engine/parallel.h"
+#define PLANE_BLOCK_MAX 16     /* the widest vector */
+#define PLANE_MEAN_PIXELS 256u /* per partial sum in f32 */
 
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-#define PLANE_ADD_FLOATS 16384u /* elements per unit of work */
-
-/* One operator running: its tensors and the next row (or run of elements) to do. */
+/* One operator running: its tensors and the next row to do. */
 struct plane_work {
     const struct kernels *kernels;
-    struct tensor a, b, dst;
-    const struct kernels_tap *taps_x, *taps_y;
+    struct tensor a, dst;
     atomic_int next;
 };
 
-static bool plane_fits(bool fits, const char *what, const struct tensor *src,
-                       const struct tensor *dst, struct err *err)
+bool plane_fits(bool fits, const char *what, const struct tensor *src, const struct tensor *dst,
+                struct err *err)
 {
     return fits ||
            err_set(err, ERR_INVALID, "cannot %s %dx%dx%d into %dx%dx%d", what, src->channels,
                    src->height, src->width, dst->channels, dst->height, dst->width);
-}
-
-static bool plane_same_layout(const struct tensor *a, const struct tensor *b)
-{
-    return a->type == b->type && a->block == b->block;
 }
 
 static void plane_start(struct engine *engine, parallel_task *task, struct plane_work *work)
@@ -61,163 +48,60 @@ bool plane_pool_max(struct engine *engine, const struct tensor *src, const struc
     return true;
 }
 
-/* Where each of `to` pixels reads among `from`. */
-static void plane_resize_taps(struct kernels_tap *taps, int from, int to)
-{
-    float scale = (float)from / (float)to;
-    for (int i = 0; i < to; i++) {
-        float at = ((float)i + 0.5f) * scale - 0.5f;
-        at = at > 0 ? at : 0;
-        int low = (int)at;
-        low = low < from - 1 ? low : from - 1;
-        taps[i].low = low;
-        taps[i].high = low + 1 < from ? low + 1 : low;
-        taps[i].weight = at - (float)low;
-    }
-}
-
-static void plane_resize_plain_row(const struct plane_work *work, int channel, int y)
-{
-    const struct tensor *src = &work->a, *dst = &work->dst;
-    const struct kernels_tap *tap = &work->taps_y[y];
-    const float *plane = (const float *)src->data + (size_t)channel * src->height * src->width;
-    const float *upper = plane + (size_t)tap->low * src->width;
-    const float *lower = plane + (size_t)tap->high * src->width;
-    float *to = (float *)dst->data + ((size_t)channel * dst->height + y) * dst->width;
-    for (int x = 0; x < dst->width; x++) {
-        const struct kernels_tap *across = &work->taps_x[x];
-        float first = upper[across->low] + (lower[across->low] - upper[across->low]) * tap->weight;
-        float second =
-            upper[across->high] + (lower[across->high] - upper[across->high]) * tap->weight;
-        to[x] = first + (second - first) * across->weight;
-    }
-}
-
-static void plane_resize_task(void *context, int thread)
+static void plane_average_task(void *context, int thread)
 {
     struct plane_work *work = context;
     int rows = work->dst.height, units = rows * tensor_blocks(&work->dst);
     (void)thread;
-    for (int unit; (unit = parallel_next(&work->next)) < units;) {
-        int block = unit / rows, y = unit % rows;
-        if (work->dst.block == 1)
-            plane_resize_plain_row(work, block, y);
-        else
-            work->kernels->resize_row(&work->a, &work->dst, block, y, &work->taps_y[y],
-                                      work->taps_x);
-    }
+    for (int unit; (unit = parallel_next(&work->next)) < units;)
+        work->kernels->pool_average_row(&work->a, &work->dst, unit / rows, unit % rows);
 }
 
-bool plane_resize(struct engine *engine, const struct tensor *src, const struct tensor *dst,
-                  struct err *err)
+bool plane_pool_average(struct engine *engine, const struct tensor *src, const struct tensor *dst,
+                        struct err *err)
 {
-    bool plain = src->block == 1 && src->type == TENSOR_F32;
-    bool fits = dst->channels == src->channels && plane_same_layout(src, dst) &&
-                (plain || src->block == engine_block(engine));
-    if (!plane_fits(fits, "resize", src, dst, err))
-        return false;
-    size_t count = (size_t)dst->width + (size_t)dst->height;
-    void *scratch = NULL;
-    if (!engine_scratch(engine, count * sizeof(struct kernels_tap), &scratch, err))
-        return false;
-    struct kernels_tap *taps = scratch;
-    plane_resize_taps(taps, src->width, dst->width);
-    plane_resize_taps(taps + dst->width, src->height, dst->height);
-    struct plane_work work = {
-        .a = *src, .dst = *dst, .taps_x = taps, .taps_y = taps + dst->width
-    };
-    plane_start(engine, plane_resize_task, &work);
-    return true;
-}
-
-/* The elements of unit `unit`: false when there is none. */
-static bool plane_unit(const struct tensor *tensor, int unit, size_t *ret_from, size_t *ret_count)
-{
-    size_t total = tensor_bytes(tensor) / tensor_type_bytes(tensor->type);
-    size_t from = (size_t)unit * PLANE_ADD_FLOATS;
-    if (from >= total)
-        return false;
-    *ret_from = from;
-    *ret_count = total - from < PLANE_ADD_FLOATS ? total - from : PLANE_ADD_FLOATS;
-    return true;
-}
-
-static void plane_add_task(void *context, int thread)
-{
-    struct plane_work *work = context;
-    enum tensor_type type = work->dst.type;
-    size_t from, count;
-    (void)thread;
-    while (plane_unit(&work->dst, parallel_next(&work->next), &from, &count)) {
-        size_t vectors = count / work->kernels->width * work->kernels->width;
-        size_t at = from * tensor_type_bytes(type);
-        work->kernels->add(type, (char *)work->a.data + at, (char *)work->b.data + at,
-                           (char *)work->dst.data + at, vectors);
-        /* Only plain tensors, which are f32 here, have a rest. */
-        for (size_t i = from + vectors; i < from + count; i++)
-            ((float *)work->dst.data)[i] = ((float *)work->a.data)[i] + ((float *)work->b.data)[i];
-    }
-}
-
-bool plane_add(struct engine *engine, const struct tensor *a, const struct tensor *b,
-               const struct tensor *dst, struct err *err)
-{
-    bool fits = tensor_same_shape(a, dst) && tensor_same_shape(b, dst) &&
-                plane_same_layout(a, dst) && plane_same_layout(b, dst) &&
-                (dst->type == TENSOR_F32 || dst->block == engine_block(engine));
-    if (!plane_fits(fits, "add", a, dst, err))
-        return false;
-    struct plane_work work = { .a = *a, .b = *b, .dst = *dst };
-    plane_start(engine, plane_add_task, &work);
-    return true;
-}
-
-static void plane_sigmoid_task(void *context, int thread)
-{
-    struct plane_work *work = context;
-    size_t from, count;
-    (void)thread;
-    while (plane_unit(&work->dst, parallel_next(&work->next), &from, &count)) {
-        const float *src = (const float *)work->a.data + from;
-        float *dst = (float *)work->dst.data + from;
-        for (size_t i = 0; i < count; i++)
-            dst[i] = 1.0f / (1.0f + expf(-src[i]));
-    }
-}
-
-bool plane_sigmoid(struct engine *engine, const struct tensor *src, const struct tensor *dst,
-                   struct err *err)
-{
-    bool fits = tensor_same_shape(src, dst) && plane_same_layout(src, dst) && src->block == 1 &&
-                src->type == TENSOR_F32;
-    if (!plane_fits(fits, "apply sigmoid from", src, dst, err))
+    bool fits = dst->channels == src->channels && dst->height == src->height - 1 &&
+                dst->width == src->width - 1 && plane_blocked(engine, src) &&
+                plane_same_layout(src, dst);
+    if (!plane_fits(fits, "pool", src, dst, err))
         return false;
     struct plane_work work = { .a = *src, .dst = *dst };
-    plane_start(engine, plane_sigmoid_task, &work);
+    plane_start(engine, plane_average_task, &work);
     return true;
 }
 
-static float plane_get(const struct tensor *tensor, size_t index)
+/* One unit: one channel block. Rows are summed in f32, the sums of rows in f64. */
+static void plane_mean_task(void *context, int thread)
 {
-    if (tensor->type == TENSOR_F32)
-        return ((const float *)tensor->data)[index];
-    uint32_t bits = (uint32_t)((const uint16_t *)tensor->data)[index] << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    struct plane_work *work = context;
+    const struct tensor *src = &work->a, *dst = &work->dst;
+    size_t pixels = (size_t)src->height * (size_t)src->width, width = (size_t)src->block;
+    (void)thread;
+    for (int block; (block = parallel_next(&work->next)) < tensor_blocks(src);) {
+        double sums[PLANE_BLOCK_MAX] = { 0 };
+        float lanes[PLANE_BLOCK_MAX];
+        for (size_t from = 0; from < pixels; from += PLANE_MEAN_PIXELS) {
+            size_t count = pixels - from < PLANE_MEAN_PIXELS ? pixels - from : PLANE_MEAN_PIXELS;
+            const char *at = plane_at(src, block, 0, 0) + from * plane_pixel_bytes(src);
+            work->kernels->sum_pixels(src->type, at, count, lanes);
+            for (size_t i = 0; i < width; i++)
+                sums[i] += (double)lanes[i];
+        }
+        for (size_t i = 0; i < width; i++)
+            plane_set(dst, (size_t)block * width + i, (float)(sums[i] / (double)pixels));
+    }
 }
 
-static void plane_set(const struct tensor *tensor, size_t index, float value)
+bool plane_mean(struct engine *engine, const struct tensor *src, const struct tensor *dst,
+                struct err *err)
 {
-    if (tensor->type == TENSOR_F32) {
-        ((float *)tensor->data)[index] = value;
-        return;
-    }
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if (value == value) /* round to nearest even; a NaN would overflow into an infinity */
-        bits += 0x7fff + ((bits >> 16) & 1);
-    ((uint16_t *)tensor->data)[index] = (uint16_t)(bits >> 16);
+    bool fits = dst->channels == src->channels && dst->height == 1 && dst->width == 1 &&
+                plane_blocked(engine, src) && plane_same_layout(src, dst);
+    if (!plane_fits(fits, "take the mean of", src, dst, err))
+        return false;
+    struct plane_work work = { .a = *src, .dst = *dst };
+    plane_start(engine, plane_mean_task, &work);
+    return true;
 }
 
 /* One unit: one row of one channel block of dst. */

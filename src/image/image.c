@@ -213,6 +213,7 @@ static bool decode(VipsImage **pipeline, struct image *image)
 {
     bool wide = vips_image_get_format(*pipeline) != VIPS_FORMAT_UCHAR;
     size_t bytes = 0;
+    image->is_gray = vips_image_get_bands(*pipeline) < 3;
     if (!step_orient(pipeline) || !step_colour(pipeline, wide))
         return false;
     image->has_alpha = vips_image_get_bands(*pipeline) == 4;
@@ -300,32 +301,86 @@ void image_done(struct image *image)
     *image = (struct image){ 0 };
 }
 
+bool image_new(int width, int height, int bits, struct image *ret_image, struct err *err)
+{
+    struct image image = { .width = width, .height = height, .bits = bits };
+    if (width < 1 || height < 1 || (bits != 8 && bits != 16))
+        return err_set(err, ERR_INVALID, "An image cannot be %d x %d pixels of %d bits.", width,
+                       height, bits);
+    image.pixels = g_try_malloc0_n((size_t)width * (size_t)height, (size_t)bits / 8 * 4);
+    if (!image.pixels)
+        return err_set(err, ERR_NO_MEMORY, "There is no memory for an image of %d x %d pixels.",
+                       width, height);
+    *ret_image = image;
+    return true;
+}
+
+bool image_copy_kind(const struct image *from, struct image *image, struct err *err)
+{
+    void *profile = NULL;
+    if (from->profile) {
+        profile = g_try_malloc(from->profile_bytes);
+        if (!profile)
+            return err_set(err, ERR_NO_MEMORY, "There is no memory for the image's profile.");
+        memcpy(profile, from->profile, from->profile_bytes);
+    }
+    g_free(image->profile);
+    image->profile = profile;
+    image->profile_bytes = profile ? from->profile_bytes : 0;
+    image->has_alpha = from->has_alpha;
+    image->is_gray = from->is_gray;
+    return true;
+}
+
 static size_t image_bytes(const struct image *image)
 {
     return (size_t)image->width * (size_t)image->height * 4 * (size_t)(image->bits / 8);
 }
 
+/* The picture with only the channels that it says it has. Pixels are not copied. */
+static bool channels_choose(const struct image *image, VipsImage **picture)
+{
+    VipsImage *next = NULL;
+    int colours = image->is_gray ? 1 : 3;
+    if (!image->has_alpha || image->is_gray) {
+        if (vips_extract_band(*picture, &next, 0, "n", colours, NULL) != 0)
+            return false;
+        if (image->has_alpha) {
+            VipsImage *bands[2] = { next, NULL };
+            bool ok = vips_extract_band(*picture, &bands[1], 3, NULL) == 0;
+            next = NULL;
+            ok = ok && vips_bandjoin(bands, &next, 2, NULL) == 0;
+            g_object_unref(bands[0]);
+            g_clear_object(&bands[1]);
+            if (!ok)
+                return false;
+        }
+        advance(picture, next);
+    }
+    bool wide = image->bits == 16;
+    VipsInterpretation colour = wide ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
+    VipsInterpretation gray = wide ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
+    return vips_copy(*picture, &next, "interpretation", image->is_gray ? gray : colour, NULL) ==
+               0 &&
+           advance(picture, next);
+}
+
 bool image_save_png(const struct image *image, const char *path, struct err *err)
 {
-    bool wide = image->bits == 16;
-    VipsImage *picture = NULL, *typed = NULL;
+    VipsBandFormat format = image->bits == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR;
     if (!image_start(err))
         return false;
-    picture =
-        vips_image_new_from_memory(image->pixels, image_bytes(image), image->width, image->height,
-                                   4, wide ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
-    bool ok = picture &&
-              vips_copy(picture, &typed, "interpretation",
-                        wide ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB, NULL) == 0;
-    if (ok && image->profile)
-        vips_image_set_blob_copy(typed, VIPS_META_ICC_NAME, image->profile, image->profile_bytes);
-    ok = ok && vips_pngsave(typed, path, "compression", PNG_COMPRESSION, "filter",
+    VipsImage *picture = vips_image_new_from_memory(image->pixels, image_bytes(image), image->width,
+                                                    image->height, 4, format);
+    bool ok = picture && channels_choose(image, &picture);
+    if (ok && image->profile && !image->is_gray) /* profiles are kept of RGB files only */
+        vips_image_set_blob_copy(picture, VIPS_META_ICC_NAME, image->profile, image->profile_bytes);
+    ok = ok && vips_pngsave(picture, path, "compression", PNG_COMPRESSION, "filter",
                             VIPS_FOREIGN_PNG_FILTER_PAETH, NULL) == 0;
     if (!ok) {
         err_set(err, ERR_INTERNAL, "The PNG file cannot be written.");
         vips_failed(err);
     }
-    g_clear_object(&typed);
     g_clear_object(&picture);
     return ok;
 }

@@ -23,7 +23,8 @@ struct err;
 struct image {
     int width, height;
     int bits;       /* per channel: 8 or 16 */
-    bool has_alpha; /* did the file have transparency? Otherwise alpha is opaque everywhere. */
+    bool has_alpha; /* does it have transparency? Otherwise alpha is opaque everywhere. */
+    bool is_gray;   /* red, green and blue are equal everywhere: the file had one of them */
     void *pixels;   /* [height][width][4] RGBA, not premultiplied; uint8_t or uint16_t by bits */
     void *profile;  /* the ICC profile of an RGB file, kept for writing; or NULL */
     size_t profile_bytes;
@@ -41,7 +42,15 @@ bool image_open(const char *path, struct image *ret_image, struct err *err);
 bool image_open_memory(const void *bytes, size_t len, struct image *ret_image, struct err *err);
 void image_done(struct image *image); /* a zeroed or done image is fine */
 
-/* Write as PNG with alpha, with the profile and without any other metadata. ERR_INTERNAL. */
+/* A picture of zeros; `bits` is 8 or 16. Memory is taken as it is written to. ERR_INVALID for no
+ * size, ERR_NO_MEMORY. Free with image_done. Any thread. */
+bool image_new(int width, int height, int bits, struct image *ret_image, struct err *err);
+
+/* Take the flags and a copy of the profile of `from`. ERR_NO_MEMORY. */
+bool image_copy_kind(const struct image *from, struct image *image, struct err *err);
+
+/* Write as PNG: an alpha channel where has_alpha, one channel for the colours where is_gray, the
+ * profile, no other metadata. ERR_INTERNAL. */
 bool image_save_png(const struct image *image, const char *path, struct err *err);
 
 #endif

@@ -338,6 +338,8 @@ static bool picture_process(struct remover *remover, struct job *job, struct ima
         return false;
     if (job_canceled(job))
         return err_set(err, ERR_CANCELED, "The prediction was canceled.");
+    image->has_alpha = true;
+    image->is_gray = false; /* the result is RGBA whatever came */
     const char *path = job_output_path(job, "output.png");
     if (!path)
         return err_set(err, ERR_INTERNAL, "There is no place for the result.");

@@ -1,11 +1,13 @@
 #include "nn/isnet.h"
 
 #include "base/err.h"
+#include "base/str.h"
 #include "engine/conv.h"
 #include "engine/plane.h"
+#include "nn/bind.h"
+#include "nn/keys.h"
 #include "weights/weights.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,8 +15,6 @@
 #define ISNET_STAGES 11
 #define ISNET_DEPTH_MAX 7
 #define ISNET_LAYERS_MAX (2 * ISNET_DEPTH_MAX) /* in, 1 .. L, L-1 d .. 1 d */
-#define ISNET_NAME_MAX 64
-#define ISNET_TENSOR_NAME_MAX 96
 
 /* One residual U-block. RSU-L goes down L - 1 levels and up again; its flat form, RSU-4F, keeps
  * the size and dilates instead. */
@@ -51,98 +51,81 @@ struct isnet {
     struct conv_filter *side1;
 };
 
-/* Binding weights. */
+/* Binding weights. The published file has every layer's batch norm and six side outputs; exports
+ * for inference have folded the norms and may have dropped all sides but the first. */
 
-static const struct weight *isnet_find(const struct weights *weights, const char *layer,
-                                       const char *what, int rank, const int64_t *shape,
-                                       struct err *err)
+#define ISNET_SIDES 6
+
+/* "stage3.rebnconv2d" and the like: a convolution with batch norm. */
+static void isnet_layer_keys(struct keys *keys, const char *stage, const char *layer, int in,
+                             int out)
 {
-    char name[ISNET_TENSOR_NAME_MAX];
-    snprintf(name, sizeof name, "%s.%s", layer, what);
-    const struct weight *weight = weights_find(weights, name);
-    if (!weight) {
-        err_set(err, ERR_INVALID, "the weights have no tensor '%s'", name);
+    static const char *const norms[] = { "weight", "bias", "running_mean", "running_var" };
+    char name[KEYS_NAME_BYTES];
+    snprintf(name, sizeof name, "%s.rebnconv%s.conv_s1", stage, layer);
+    keys_add_conv(keys, name, out, in, 3, true);
+    for (size_t i = 0; i < ARRAY_LEN(norms); i++)
+        keys_add(keys, KEY_OPTIONAL, KEYS_SHAPE(out), "%s.rebnconv%s.bn_s1.%s", stage, layer,
+                 norms[i]);
+    keys_add(keys, KEY_OPTIONAL, 0, NULL, "%s.rebnconv%s.bn_s1.num_batches_tracked", stage, layer);
+}
+
+static void isnet_stage_keys(struct keys *keys, const struct isnet_stage *stage)
+{
+    int mid = stage->mid_channels, out = stage->out_channels;
+    char layer[16];
+    isnet_layer_keys(keys, stage->name, "in", stage->in_channels, out);
+    for (int level = 1; level <= stage->depth; level++) {
+        snprintf(layer, sizeof layer, "%d", level);
+        isnet_layer_keys(keys, stage->name, layer, level == 1 ? out : mid, mid);
+    }
+    for (int level = stage->depth - 1; level >= 1; level--) {
+        snprintf(layer, sizeof layer, "%dd", level);
+        isnet_layer_keys(keys, stage->name, layer, 2 * mid, level == 1 ? out : mid);
+    }
+}
+
+static struct keys *isnet_keys(void)
+{
+    static const int side_channels[ISNET_SIDES] = { 64, 64, 128, 256, 512, 512 };
+    struct keys *keys = keys_new("IS-Net");
+    if (!keys)
         return NULL;
+    keys_add_conv(keys, "conv_in", 64, 3, 3, true);
+    for (int i = 0; i < ISNET_STAGES; i++)
+        isnet_stage_keys(keys, &isnet_stages[i]);
+    keys_add_conv(keys, "side1", 1, 64, 3, true);
+    for (int i = 2; i <= ISNET_SIDES; i++) {
+        keys_add(keys, KEY_UNUSED, KEYS_SHAPE(1, side_channels[i - 1], 3, 3), "side%d.weight", i);
+        keys_add(keys, KEY_UNUSED, KEYS_SHAPE(1), "side%d.bias", i);
     }
-    bool fits = weight->rank == rank;
-    for (int i = 0; fits && i < rank; i++)
-        fits = weight->shape[i] == shape[i];
-    if (!fits && rank == 4)
-        err_set(err, ERR_INVALID, "tensor '%s' is not %lld x %lld x %lld x %lld", name,
-                (long long)shape[0], (long long)shape[1], (long long)shape[2], (long long)shape[3]);
-    else if (!fits)
-        err_set(err, ERR_INVALID, "tensor '%s' is not of length %lld", name, (long long)shape[0]);
-    return fits ? weight : NULL;
+    return keys;
 }
 
-static bool isnet_read_vector(const struct weights *weights, const char *layer, const char *what,
-                              int64_t length, float *ret_values, struct err *err)
+static bool isnet_check(const struct weights *weights, struct err *err)
 {
-    const struct weight *weight = isnet_find(weights, layer, what, 1, &length, err);
-    return weight && weight_to_f32(weight, ret_values, err);
-}
-
-/* Fold y = (x - mean) / sqrt(variance + eps) * scale + shift into the convolution before it. */
-static bool isnet_fold_batch_norm(const struct weights *weights, const char *norm, int channels,
-                                  size_t weights_per_channel, struct conv_filter *filter,
-                                  struct err *err)
-{
-    size_t length = (size_t)channels;
-    float *scale = calloc(4 * length, sizeof *scale);
-    if (!scale)
-        return err_set(err, ERR_NO_MEMORY, "no memory for a batch norm");
-    float *shift = scale + length, *mean = shift + length, *variance = mean + length;
-    bool ok = isnet_read_vector(weights, norm, "weight", channels, scale, err) &&
-              isnet_read_vector(weights, norm, "bias", channels, shift, err) &&
-              isnet_read_vector(weights, norm, "running_mean", channels, mean, err) &&
-              isnet_read_vector(weights, norm, "running_var", channels, variance, err);
-    for (size_t channel = 0; ok && channel < length; channel++) {
-        float factor = scale[channel] / sqrtf(variance[channel] + ISNET_BATCH_NORM_EPS);
-        float *taps = conv_filter_weights(filter) + channel * weights_per_channel;
-        float *bias = conv_filter_bias(filter) + channel;
-        for (size_t i = 0; i < weights_per_channel; i++)
-            taps[i] *= factor;
-        *bias = (*bias - mean[channel]) * factor + shift[channel];
-    }
-    free(scale);
+    struct keys *keys = isnet_keys();
+    bool ok = keys_check(keys, weights, NULL, err);
+    keys_free(keys);
     return ok;
 }
 
-/* Bind a 3x3 convolution `layer`, and fold the batch norm `norm` (NULL: none) if the file has it
- * (exports for inference have folded it already). */
 static bool isnet_bind(struct isnet *isnet, const struct weights *weights, const char *layer,
                        const char *norm, int in_channels, int out_channels,
                        struct conv_filter **ret_filter, struct err *err)
 {
-    const int64_t shape[4] = { out_channels, in_channels, 3, 3 };
-    struct conv_filter *filter = NULL;
-    const struct weight *weight = isnet_find(weights, layer, "weight", 4, shape, err);
-    if (!weight || !conv_filter_new(isnet->engine, out_channels, in_channels, 3, &filter, err))
-        return false;
-    bool ok =
-        weight_to_f32(weight, conv_filter_weights(filter), err) &&
-        isnet_read_vector(weights, layer, "bias", out_channels, conv_filter_bias(filter), err);
-    if (ok && norm) {
-        char name[ISNET_TENSOR_NAME_MAX];
-        snprintf(name, sizeof name, "%s.weight", norm);
-        if (weights_find(weights, name))
-            ok = isnet_fold_batch_norm(weights, norm, out_channels, (size_t)in_channels * 9, filter,
-                                       err);
-    }
-    if (!ok) {
-        conv_filter_free(filter);
-        return false;
-    }
-    *ret_filter = filter;
-    return true;
+    const struct conv_shape shape = { .out_channels = out_channels,
+                                      .in_channels = in_channels,
+                                      .kernel = 3 };
+    return bind_conv(isnet->engine, weights, layer, norm, ISNET_BATCH_NORM_EPS, &shape, ret_filter,
+                     err);
 }
 
-/* "stage3.rebnconv2d" and the like: a convolution with batch norm. */
 static bool isnet_bind_layer(struct isnet *isnet, const struct weights *weights,
                              const struct isnet_stage *stage, const char *layer, int in_channels,
                              int out_channels, struct conv_filter **ret_filter, struct err *err)
 {
-    char conv[ISNET_NAME_MAX], norm[ISNET_NAME_MAX];
+    char conv[KEYS_NAME_BYTES], norm[KEYS_NAME_BYTES];
     snprintf(conv, sizeof conv, "%s.rebnconv%s.conv_s1", stage->name, layer);
     snprintf(norm, sizeof norm, "%s.rebnconv%s.bn_s1", stage->name, layer);
     return isnet_bind(isnet, weights, conv, norm, in_channels, out_channels, ret_filter, err);
@@ -189,7 +172,7 @@ bool isnet_new(struct engine *engine, const struct weights *weights, struct isne
     if (!isnet)
         return err_set(err, ERR_NO_MEMORY, "no memory for a network");
     isnet->engine = engine;
-    if (!isnet_bind_all(isnet, weights, err)) {
+    if (!isnet_check(weights, err) || !isnet_bind_all(isnet, weights, err)) {
         isnet_free(isnet);
         return err_while(err, "binding IS-Net");
     }
@@ -280,7 +263,7 @@ static bool isnet_rsu(struct isnet *isnet, const struct isnet_block *block,
         const struct tensor *both = &pairs[level].both;
         ok = engine_tensor(engine, mid, both->height, both->width, &up, err) &&
              isnet_rebnconv(isnet, block->up[level], both, 1, &up, err) &&
-             plane_resize(engine, &up, &pairs[level - 1].deeper, err);
+             plane_resize(engine, &up, PLANE_BILINEAR, &pairs[level - 1].deeper, err);
         engine_release(engine, inner);
     }
     ok = ok && isnet_rebnconv_add(isnet, block->up[1], &pairs[1].both, dst, err);
@@ -358,7 +341,8 @@ static bool isnet_leave(struct isnet *isnet, const struct tensor *src, float *re
     bool ok =
         engine_tensor_plain(engine, 1, src->height, src->width, &side, err) &&
         conv_run(engine, isnet->side1, src, &(struct conv_options){ .padding = 1 }, &side, err) &&
-        plane_resize(engine, &side, &matte, err) && plane_sigmoid(engine, &matte, &matte, err);
+        plane_resize(engine, &side, PLANE_BILINEAR, &matte, err) &&
+        plane_sigmoid(engine, &matte, &matte, err);
     engine_release(engine, mark);
     return ok;
 }
@@ -389,7 +373,7 @@ static bool isnet_forward(struct isnet *isnet, const float *input, float *ret_ma
         !engine_tensor(engine, isnet_stages[last].out_channels, size, size, &deepest, err) ||
         !plane_pool_max(engine, &pairs[last - 1].same, &src, err) ||
         !isnet_stage(isnet, watch, last, &src, &deepest, err) ||
-        !plane_resize(engine, &deepest, &pairs[last - 1].deeper, err))
+        !plane_resize(engine, &deepest, PLANE_BILINEAR, &pairs[last - 1].deeper, err))
         return false;
     for (int i = last - 1; i >= 0; i--) {
         const struct isnet_stage *stage = &isnet_stages[ISNET_STAGES - 1 - i];
@@ -397,7 +381,7 @@ static bool isnet_forward(struct isnet *isnet, const float *input, float *ret_ma
         bool ok = engine_tensor(engine, stage->out_channels, pairs[i].both.height,
                                 pairs[i].both.width, &out, err) &&
                   isnet_stage(isnet, watch, ISNET_STAGES - 1 - i, &pairs[i].both, &out, err) &&
-                  (i > 0 ? plane_resize(engine, &out, &pairs[i - 1].deeper, err)
+                  (i > 0 ? plane_resize(engine, &out, PLANE_BILINEAR, &pairs[i - 1].deeper, err)
                          : isnet_leave(isnet, &out, ret_matte, err));
         if (!ok)
             return false;

@@ -16,7 +16,7 @@ struct weights;
 
 /* Bind the network to its weights: 119 convolutions by state-dict name; batch norms
  * (".bn_s1.{weight,bias,running_mean,running_var}", eps 1e-5) are folded when the file has them.
- * Errors name the missing or misshapen tensor. `weights` may be closed afterwards;
+ * Errors name the missing, unexpected and misshapen tensors. `weights` may be closed afterwards;
  * `engine` must outlive the network. */
 bool isnet_new(struct engine *engine, const struct weights *weights, struct isnet **ret_isnet,
                struct err *err);

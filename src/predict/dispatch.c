@@ -11,16 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/work.h"
 #include "predict/predict_private.h"
 #include "queue/queue.h"
 #include "registry/registry.h"
+#include "registry/weights.h"
 
 #define FAIL_AT_ONCE 256 /* of what cannot run, per lane and round */
 
@@ -149,23 +148,30 @@ void dispatch_end_canceled(struct run *run)
     lifecycle_end(run, aborted ? PREDICTION_ABORTED : PREDICTION_CANCELED, NULL);
 }
 
-/* Are weights published for the model, and none of them here? A version with a folder of its own
- * was made with what is in it. */
-static bool weights_missing(const struct predict *predict, const struct registry_version *version)
+/* Is a part of the model's published weights, without which it cannot run, not here? ret_part gets
+ * its name in parentheses, if it has one. A version with a folder of its own was made with what is
+ * in it. Files count whatever their size: a user may have put weights of their own there. */
+static bool weights_missing(const struct predict *predict, const struct registry_version *version,
+                            char *ret_part, size_t size)
 {
-    char folder[4200], path[4400];
-    const json_t *variants =
-        json_object_get(json_object_get(version->model->manifest, "weights"), "variants");
-    if (version->weights_folder || json_array_size(variants) == 0 ||
-        !supervisor_weights_folder(predict, version, folder, sizeof folder))
+    char folder[4200];
+    struct registry_weights *weights = NULL;
+    const char *missing = NULL;
+    bool found = true;
+
+    if (version->weights_folder ||
+        !supervisor_weights_folder(predict, version, folder, sizeof folder) ||
+        !registry_weights_read(version->model->manifest, &weights, NULL))
         return false;
-    for (size_t i = 0; i < json_array_size(variants); i++) {
-        const char *file = json_get_string(json_array_get(variants, i), "file");
-        int len = snprintf(path, sizeof path, "%s/%s", folder, file ? file : "");
-        if (len > 0 && (size_t)len < sizeof path && access(path, R_OK) == 0)
-            return false;
+    for (int i = 0; found && i < weights->part_count; i++) {
+        const struct registry_weights_part *part = &weights->parts[i];
+        found = part->optional || registry_weights_find(part, folder, false) != NULL;
+        missing = part->name;
     }
-    return true;
+    snprintf(ret_part, size, "%s%.100s%s", missing ? " (" : "", missing ? missing : "",
+             missing ? ")" : "");
+    free(weights);
+    return !found;
 }
 
 /* Would a runner be certain to fail? Then say what is missing, and what to type. */
@@ -173,14 +179,16 @@ static bool cannot_run(const struct predict *predict, const struct lane *lane,
                        const struct registry_version *version, char *ret_error, size_t size)
 {
     const char *name = version->model->full_name;
+    char part[128];
     if (!version->model->native_model)
         snprintf(ret_error, size,
                  "This version of Mimeo cannot run %.150s yet: it has no network for it. "
                  "`mimeo models` lists what it can run.",
                  name);
-    else if (tally_of(predict, lane, version).alive == 0 && weights_missing(predict, version))
-        snprintf(ret_error, size, "The weights of %.150s are not here: run `mimeo pull %.150s`.",
-                 name, name);
+    else if (tally_of(predict, lane, version).alive == 0 &&
+             weights_missing(predict, version, part, sizeof part))
+        snprintf(ret_error, size, "The weights of %.150s%s are not here: run `mimeo pull %.150s`.",
+                 name, part, name);
     else
         return false;
     return true;

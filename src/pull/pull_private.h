@@ -4,30 +4,37 @@
 
 #include "base/str.h"
 #include "pull/pull.h"
+#include "registry/weights.h"
 
-/* One variant being fetched. `folder` is this model's work folder: what is left in it after a
- * failure may be used by the next try. */
+/* One file being fetched. `folder` is this model's work folder: what is left in it after a failure
+ * may be used by the next try. */
 struct pull_job {
     const struct pull_options *options;
-    const struct pull_variant *variant;
+    const struct registry_weights_variant *variant;
+    const struct registry_weights_file *file;
     const char *folder; /* <weights folder>/.pull/<owner>/<name> */
-    const char *target; /* where the fetched file goes: in `folder`, not yet checked */
+    const char *target; /* where the fetched file goes: in `folder` */
 };
 
-/* Fetch job->variant into job->target. */
+/* Fetch job->file into job->target, and check it (pull_check). */
 typedef bool pull_fetch(const struct pull_job *job, struct err *err);
-pull_fetch pull_npm_fetch, pull_hf_fetch;
+pull_fetch pull_npm_fetch, pull_download_fetch;
 
 void pull_progress(const struct pull_job *job, const char *step, int64_t done, int64_t total);
 bool pull_is_canceled(const struct pull_options *options);
 
-/* Letters, digits, dot, dash, underscore; no dot or dash first. */
-bool pull_is_plain_name(const char *text);
+/* Does the whole target match what was published? A wrong one is removed, so that it is not resumed
+ * for ever. ERR_INVALID, ERR_CANCELED. */
+bool pull_check(const struct pull_job *job, struct err *err);
 
 /* Append the file at `path`, while hashing it, to the descriptor `out` (-1: only hash). Its
  * SHA-256 must be `sha256` (hex), its size at most bytes_max: ERR_INVALID otherwise. */
 bool pull_copy_checked(const struct pull_job *job, const char *path, int out, const char *sha256,
                        int64_t bytes_max, const char *step, int64_t *done, int64_t total,
                        struct err *err);
+
+/* From files that other models' folders have (reuse.c): true when job->target is now job->file,
+ * checked. Never an error: what cannot be taken from here is fetched. */
+bool pull_reuse(const struct pull_job *job);
 
 #endif

@@ -1,8 +1,9 @@
 /* Manifests: one model each, as YAML, checked strictly so that a misspelt key is told and not
  * silently left out. Reference: docs/manifests.md. Not here: joining a manifest with what the
- * runner says of its model (models.c), what `weights` means (pull/ and the runners read it). */
+ * runner says of its model (models.c), what `weights` names (weights.c). */
 #include "registry/manifest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -10,6 +11,7 @@
 #include "base/yaml.h"
 #include "registry/keys.h"
 #include "registry/registry.h"
+#include "registry/weights.h"
 
 static const struct keys_row manifest_keys[] = {
     { "owner", KEYS_STRING, true },
@@ -156,6 +158,18 @@ static bool check_inner(const json_t *manifest, struct err *err)
            (!json_is_object(train) || keys_check(train_keys, train, "train", err));
 }
 
+static bool check_weights(const json_t *manifest, struct err *err)
+{
+    struct registry_weights *weights = NULL;
+    struct err own = { 0 };
+    bool ok = registry_weights_read(manifest, &weights, &own) || own.kind == ERR_NOT_FOUND;
+
+    free(weights);
+    if (!ok && err)
+        *err = own;
+    return ok;
+}
+
 bool manifest_check(const json_t *manifest, struct err *err)
 {
     static const char *const visibilities[] = { "public", "private", NULL };
@@ -166,7 +180,7 @@ bool manifest_check(const json_t *manifest, struct err *err)
     return keys_check(manifest_keys, manifest, "the manifest", err) && check_names(manifest, err) &&
            check_one_of(manifest, "visibility", visibilities, err) &&
            check_one_of(manifest, "runner", runners, err) && check_inner(manifest, err) &&
-           check_versions(manifest, err);
+           check_versions(manifest, err) && check_weights(manifest, err);
 }
 
 bool registry_manifest_parse(struct str yaml, json_t **ret_manifest, struct err *err)

@@ -37,11 +37,15 @@ static enum weight_type type_from_name(const char *name, size_t *ret_bytes)
         enum weight_type type;
         size_t bytes;
     } types[] = {
-        { "F32", WEIGHT_F32, 4 },    { "F16", WEIGHT_F16, 2 },       { "BF16", WEIGHT_BF16, 2 },
-        { "I64", WEIGHT_I64, 8 },    { "U8", WEIGHT_U8, 1 },         { "F64", WEIGHT_OTHER, 8 },
-        { "U64", WEIGHT_OTHER, 8 },  { "I32", WEIGHT_OTHER, 4 },     { "U32", WEIGHT_OTHER, 4 },
-        { "I16", WEIGHT_OTHER, 2 },  { "U16", WEIGHT_OTHER, 2 },     { "I8", WEIGHT_OTHER, 1 },
-        { "BOOL", WEIGHT_OTHER, 1 }, { "F8_E4M3", WEIGHT_OTHER, 1 }, { "F8_E5M2", WEIGHT_OTHER, 1 },
+        { "F32", WEIGHT_F32, 4 },       { "F16", WEIGHT_F16, 2 },
+        { "BF16", WEIGHT_BF16, 2 },     { "I64", WEIGHT_I64, 8 },
+        { "U8", WEIGHT_U8, 1 },         { "F64", WEIGHT_OTHER, 8 },
+        { "U64", WEIGHT_OTHER, 8 },     { "I32", WEIGHT_OTHER, 4 },
+        { "U32", WEIGHT_OTHER, 4 },     { "I16", WEIGHT_OTHER, 2 },
+        { "U16", WEIGHT_OTHER, 2 },     { "I8", WEIGHT_OTHER, 1 },
+        { "BOOL", WEIGHT_OTHER, 1 },    { "F8_E4M3", WEIGHT_OTHER, 1 },
+        { "F8_E5M2", WEIGHT_OTHER, 1 }, { "F8_E8M0", WEIGHT_OTHER, 1 },
+        { "C64", WEIGHT_OTHER, 8 },
     };
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (strcmp(types[i].name, name) == 0) {

@@ -1,4 +1,5 @@
-/* The table of named tensors and what callers do with it. The formats are safetensors.c and onnx.c.
+/* The table of named tensors and what callers do with it. The formats are
+ * safetensors.c, onnx.c, torch.c and ncnn.c.
  *
  * A mapped file that somebody shortens while it is open raises SIGBUS on use. Installed weights are
  * therefore only ever replaced by rename (pull/), never written in place. */
@@ -6,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -59,13 +62,25 @@ static bool items_grow(struct weights *weights, struct err *err)
     return true;
 }
 
+/* A name that can be kept, copied into the arena. */
+static const char *name_copy(struct weights *weights, struct str name, struct err *err)
+{
+    if (name.len == 0 || name.len > WEIGHTS_NAME_LEN_MAX || memchr(name.ptr, '\0', name.len) ||
+        !str_is_utf8(name)) {
+        err_set(err, ERR_INVALID, "The weight file has a tensor with an unusable name.");
+        return NULL;
+    }
+    const char *copy = arena_strdup(&weights->arena, name);
+    if (!copy)
+        err_set(err, ERR_NO_MEMORY, "There is no memory for the names of the weights.");
+    return copy;
+}
+
 bool weights_add(struct weights *weights, struct str name, const struct weight *weight,
                  size_t element_bytes, struct err *err)
 {
-    if (name.len == 0 || name.len > WEIGHTS_NAME_LEN_MAX || memchr(name.ptr, '\0', name.len) ||
-        !str_is_utf8(name))
-        return err_set(err, ERR_INVALID, "The weight file has a tensor with an unusable name.");
-    if (!items_grow(weights, err))
+    const char *copy = name_copy(weights, name, err);
+    if (!copy || !items_grow(weights, err))
         return false;
 
     struct weight item = *weight;
@@ -76,9 +91,7 @@ bool weights_add(struct weights *weights, struct str name, const struct weight *
         return err_set(err, ERR_INVALID,
                        "The tensor \"%.*s\" has %zu bytes of data where its shape needs %zu.",
                        STR_FMT(name), item.bytes, (size_t)item.count * element_bytes);
-    item.name = arena_strdup(&weights->arena, name);
-    if (!item.name)
-        return err_set(err, ERR_NO_MEMORY, "There is no memory for the names of the weights.");
+    item.name = copy;
     weights->items[weights->count++] = item;
     return true;
 }
@@ -89,15 +102,22 @@ static int compare_items(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
-bool weights_index(struct weights *weights, struct err *err)
+/* Into weights->sorted, which has room. */
+static void items_sort(struct weights *weights)
 {
-    free(weights->sorted);
-    weights->sorted = calloc(weights->count + 1, sizeof *weights->sorted);
-    if (!weights->sorted)
-        return err_set(err, ERR_NO_MEMORY, "There is no memory for the list of weights.");
     for (size_t i = 0; i < weights->count; i++)
         weights->sorted[i] = &weights->items[i];
     qsort(weights->sorted, weights->count, sizeof *weights->sorted, compare_items);
+}
+
+bool weights_index(struct weights *weights, struct err *err)
+{
+    /* Tensors are only added before the first sorting. */
+    if (!weights->sorted)
+        weights->sorted = calloc(weights->count + 1, sizeof *weights->sorted);
+    if (!weights->sorted)
+        return err_set(err, ERR_NO_MEMORY, "There is no memory for the list of weights.");
+    items_sort(weights);
     for (size_t i = 1; i < weights->count; i++)
         if (compare_items(&weights->sorted[i - 1], &weights->sorted[i]) == 0)
             return err_set(err, ERR_INVALID, "The weight file has two tensors named \"%s\".",
@@ -105,28 +125,40 @@ bool weights_index(struct weights *weights, struct err *err)
     return true;
 }
 
-static bool weights_read(struct weights *weights, struct str file, struct err *err)
+static bool weights_read(struct weights *weights, struct str file, struct str beside,
+                         struct err *err)
 {
     if (safetensors_matches(file)) {
+        weights->format = WEIGHTS_SAFETENSORS;
         if (!safetensors_read(file, weights, err))
             return err_while(err, "reading safetensors");
+    } else if (torch_matches(file)) {
+        weights->format = WEIGHTS_TORCH;
+        if (!torch_read(file, weights, err))
+            return err_while(err, "reading torch");
+    } else if (ncnn_matches(file)) {
+        weights->format = WEIGHTS_NCNN;
+        if (!ncnn_read(file, beside, weights, err))
+            return err_while(err, "reading ncnn");
     } else if (onnx_matches(file)) {
+        weights->format = WEIGHTS_ONNX;
         if (!onnx_read(file, weights, err))
             return err_while(err, "reading ONNX");
     } else {
-        return err_set(err, ERR_INVALID, "The weight file is neither safetensors nor ONNX.");
+        return err_set(err, ERR_INVALID,
+                       "The weight file is neither safetensors nor ONNX, torch or ncnn.");
     }
     return weights_index(weights, err);
 }
 
-bool weights_open_memory(const void *bytes, size_t len, struct weights **ret_weights,
-                         struct err *err)
+bool weights_open_two(struct str file, struct str beside, struct weights **ret_weights,
+                      struct err *err)
 {
     struct weights *weights = calloc(1, sizeof *weights);
     if (!weights)
         return err_set(err, ERR_NO_MEMORY, "There is no memory for the list of weights.");
     arena_init(&weights->arena, WEIGHTS_ARENA_BYTES_MAX);
-    if (!weights_read(weights, (struct str){ bytes, len }, err)) {
+    if (!weights_read(weights, file, beside, err)) {
         weights_close(weights);
         return false;
     }
@@ -134,7 +166,13 @@ bool weights_open_memory(const void *bytes, size_t len, struct weights **ret_wei
     return true;
 }
 
-static bool file_map(const char *path, void **ret_map, size_t *ret_bytes, struct err *err)
+bool weights_open_memory(const void *bytes, size_t len, struct weights **ret_weights,
+                         struct err *err)
+{
+    return weights_open_two((struct str){ bytes, len }, (struct str){ NULL, 0 }, ret_weights, err);
+}
+
+static bool file_map(const char *path, struct weights_map *ret_map, struct err *err)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -156,24 +194,46 @@ static bool file_map(const char *path, void **ret_map, size_t *ret_bytes, struct
     close(fd);
     if (map == MAP_FAILED)
         return err_sys(err, ERR_NO_MEMORY, sys, "The weight file cannot be mapped.");
-    *ret_map = map;
-    *ret_bytes = bytes;
+    *ret_map = (struct weights_map){ map, bytes };
     return true;
+}
+
+static void file_unmap(struct weights_map *map)
+{
+    if (map->bytes)
+        munmap(map->bytes, map->len);
+}
+
+/* The .bin of a .param file. */
+static bool file_map_beside(const char *path, struct weights_map *ret_map, struct err *err)
+{
+    char bin_path[PATH_MAX];
+    struct str stem = str_from(path), end = S(".param");
+    if (!str_ends(stem, end))
+        return err_set(err, ERR_INVALID, "The ncnn file's name does not end in .param.");
+    stem.len -= end.len;
+    int len = snprintf(bin_path, sizeof bin_path, "%.*s.bin", STR_FMT(stem));
+    if (len < 0 || (size_t)len >= sizeof bin_path)
+        return err_set(err, ERR_INVALID, "The ncnn file's path is too long.");
+    return file_map(bin_path, ret_map, err) || err_while(err, "opening %s", bin_path);
 }
 
 bool weights_open(const char *path, struct weights **ret_weights, struct err *err)
 {
-    void *map = NULL;
-    size_t bytes = 0;
+    struct weights_map map = { NULL, 0 }, beside = { NULL, 0 };
     struct weights *weights = NULL;
-    if (!file_map(path, &map, &bytes, err))
+    if (!file_map(path, &map, err))
         return err_while(err, "opening %s", path);
-    if (!weights_open_memory(map, bytes, &weights, err)) {
-        munmap(map, bytes);
+    struct str file = { map.bytes, map.len };
+    bool ok = !ncnn_matches(file) || file_map_beside(path, &beside, err);
+    ok = ok && weights_open_two(file, (struct str){ beside.bytes, beside.len }, &weights, err);
+    if (!ok) {
+        file_unmap(&beside);
+        file_unmap(&map);
         return err_while(err, "opening %s", path);
     }
     weights->map = map;
-    weights->map_bytes = bytes;
+    weights->beside_map = beside;
     *ret_weights = weights;
     return true;
 }
@@ -182,8 +242,8 @@ void weights_close(struct weights *weights)
 {
     if (!weights)
         return;
-    if (weights->map)
-        munmap(weights->map, weights->map_bytes);
+    file_unmap(&weights->map);
+    file_unmap(&weights->beside_map);
     free(weights->items);
     free(weights->sorted);
     arena_done(&weights->arena);
@@ -207,6 +267,43 @@ const struct weight *weights_find(const struct weights *weights, const char *nam
     const struct weight **hit =
         bsearch(&key, weights->sorted, weights->count, sizeof *weights->sorted, compare_items);
     return hit ? *hit : NULL;
+}
+
+bool weights_enter(struct weights *weights, const char *prefix)
+{
+    size_t len = strlen(prefix), kept = 0;
+    for (size_t i = 0; i < weights->count; i++) {
+        struct weight item = weights->items[i];
+        if (strncmp(item.name, prefix, len) != 0 || item.name[len] != '.' || !item.name[len + 1])
+            continue;
+        item.name += len + 1;
+        weights->items[kept++] = item;
+    }
+    if (kept == 0)
+        return false;
+    weights->count = kept;
+    items_sort(weights); /* still no two of one name: they had the same prefix */
+    return true;
+}
+
+bool weights_rename(struct weights *weights, size_t index, const char *name, struct err *err)
+{
+    if (index >= weights->count)
+        return err_set(err, ERR_INVALID, "The weight file has no tensor of number %zu.", index);
+    const char *copy = name_copy(weights, str_from(name), err);
+    if (copy)
+        weights->items[index].name = copy;
+    return copy != NULL;
+}
+
+bool weights_renamed(struct weights *weights, struct err *err)
+{
+    return weights_index(weights, err);
+}
+
+enum weights_format weights_format(const struct weights *weights)
+{
+    return weights->format;
 }
 
 /* Half to single precision by integer steps, exact for every value; no branch, so that the compiler

@@ -196,13 +196,13 @@ test("serve makes a first token, locks its folder, reads a file of options, and 
 const weights = randomBytes(400_000);
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-function manifest(name, variants) {
+function manifest(name, files) { // files: { variants } or { parts }
     mkdirSync(join(folder, "manifests"), { recursive: true });
     const id = sha256(Buffer.from(name));
     writeFileSync(join(folder, "manifests", `${name}.yaml`), JSON.stringify({
         owner: "test", name, description: "For a test.", visibility: "public", runner: "native", model: name,
         versions: [{ id, created_at: "2024-01-01T00:00:00Z", cog_version: "0.9.7" }],
-        weights: { licenses: [{ name: "A licence", url: "https://example.com/licence", text: "Be kind." }], variants },
+        weights: { licenses: [{ name: "A licence", url: "https://example.com/licence", text: "Be kind." }], ...files },
     }));
 }
 
@@ -226,7 +226,7 @@ test("pull shows the licences, wants them accepted, tries the sources in order, 
     chmodSync(join(bin, "npm"), 0o755);
     const env = { HF_ENDPOINT: `http://127.0.0.1:${hub.address().port}`, PATH: `${bin}:${process.env.PATH}` };
     const shared = { file: "w.bin", size: weights.length, sha256: sha256(weights) };
-    manifest("pulled", [{ source: "npm:@test/data@1.0.0", resource: "/x", ...shared }, { source: "hf:test/repo", path: "w.bin", ...shared }]);
+    manifest("pulled", { variants: [{ source: "npm:@test/data@1.0.0", resource: "/x", ...shared }, { source: "hf:test/repo", path: "w.bin", ...shared }] });
 
     const refused = await pull("pulled", [], env);
     assert.equal(refused.status, 1);
@@ -253,11 +253,41 @@ test("pull shows the licences, wants them accepted, tries the sources in order, 
     await new Promise((done) => { hub.close(done); hub.closeAllConnections(); });
 });
 
+test("pull fetches the parts that are needed, and others as asked for", async () => {
+    const asked = [];
+    const release = createServer((request, response) => { asked.push(request.url); response.end(weights); });
+    await new Promise((done) => release.listen(0, "127.0.0.1", done));
+    const env = { GITHUB_ENDPOINT: `http://127.0.0.1:${release.address().port}` };
+    const row = (file) => ({ source: "github:test/repo@v1.0", path: file, file, size: weights.length, sha256: sha256(weights), license: "MIT" });
+    manifest("parted", { parts: [
+        { name: "main", variants: [row("main.pth")] },
+        { name: "faces", optional: true, description: "restores faces", variants: [row("faces.pth")] },
+        { name: "tiny", optional: true, variants: [row("tiny.pth")] },
+    ] });
+    const at = (file) => join(folder, "pulled/weights/test/parted", file);
+    const first = await pull("parted", ["--yes"], env);
+    assert.equal(first.status, 0, first.err);
+    assert.equal(first.out, `${at("main.pth")}\n`);
+    assert.match(first.err, /main: from github:test\/repo@v1\.0: MIT[^]*not pulled: --part faces: restores faces\nnot pulled: --part tiny\n/);
+    assert.deepEqual(asked, ["/test/repo/releases/download/v1.0/main.pth"]);
+    const two = await pull("parted", ["--yes", "--part", "faces", "--part", "tiny"], env);
+    assert.equal(two.status, 0, two.err);
+    assert.equal(two.out, `${at("main.pth")}\n${at("faces.pth")}\n${at("tiny.pth")}\n`);
+    assert.doesNotMatch(two.err, /not pulled/);
+    assert.equal(asked.length, 3);
+    assert.equal((await pull("parted", ["--all"], env)).out, two.out); // all is there: nothing to accept
+    const unknown = await pull("parted", ["--yes", "--part", "legs"], env);
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.err, /test\/parted: its weights have no part 'legs'/);
+    assert.equal(asked.length, 3);
+    await new Promise((done) => { release.close(done); release.closeAllConnections(); });
+});
+
 test("pull refuses a wrong checksum and unknown models", async () => {
     const hub = createServer((request, response) => response.end(weights));
     await new Promise((done) => hub.listen(0, "127.0.0.1", done));
     const env = { HF_ENDPOINT: `http://127.0.0.1:${hub.address().port}` };
-    manifest("wrong", [{ source: "hf:test/repo", path: "w.bin", file: "w.bin", size: weights.length, sha256: "0".repeat(64) }]);
+    manifest("wrong", { variants: [{ source: "hf:test/repo", path: "w.bin", file: "w.bin", size: weights.length, sha256: "0".repeat(64) }] });
     const wrong = await pull("wrong", ["--yes"], env);
     assert.equal(wrong.status, 1);
     assert.match(wrong.err, /checksum is wrong/);

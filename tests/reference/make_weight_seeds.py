@@ -1,4 +1,4 @@
-"""Write the small seed files of the weight fuzzers: tests/fuzz/corpus/{onnx,safetensors}."""
+"""Write the small seed files of the weight fuzzers: tests/fuzz/corpus/{onnx,safetensors,ncnn} (torch: make_torch_seeds.py)."""
 import json
 import os
 import struct
@@ -66,3 +66,20 @@ write("safetensors", "three_types", safetensors(
 write("safetensors", "empty", safetensors({}, b""))
 write("safetensors", "bf16", safetensors(
     {"b": {"dtype": "BF16", "shape": [0, 3], "data_offsets": [0, 0]}}, b""))
+
+
+def ncnn(layers, data):
+    """The .param, a zero byte, the .bin: as fuzz_ncnn.c takes them apart."""
+    lines = ["7767517", f"{len(layers)} {len(layers)}"] + layers
+    return "\n".join(lines).encode() + b"\n\0" + data
+
+
+F16, F32, RAW = (struct.pack("<I", tag) for tag in (0x01306B47, 0, 0x0002C056))
+write("ncnn", "halves", ncnn(
+    ["Input data 0 1 data", "Convolution c 1 1 data a 0=1 1=3 4=1 5=1 6=27 9=2 -23310=1,0.2", "PReLU p 1 1 a out 0=1"],
+    F16 + bytes(54) + bytes(2) + struct.pack("<2f", 0.5, 0.25)))
+write("ncnn", "all_types", ncnn(
+    ["Input data 0 1 data", "Split s 1 2 data a b", "ConvolutionDepthWise cd 1 1 a c 0=2 1=3 11=1 5=0 6=6 7=2",
+     "Deconvolution d 1 1 b e 0=1 1=2 5=1 6=8", "InnerProduct i 1 1 e f 0=2 1=1 2=6", "BatchNorm bn 1 1 f g 0=2",
+     "Scale sc 1 1 g h 0=2 1=1", "Scale st 2 1 g h k 0=-233", "BinaryOp bo 2 1 h k out 0=0"],
+    RAW + bytes(24) + F32 + bytes(32) + bytes(4) + F32 + bytes(24) + bytes(8) + bytes(32) + bytes(16)))

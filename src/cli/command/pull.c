@@ -15,6 +15,9 @@
 #include "cli/usage.h"
 #include "pull/pull.h"
 #include "registry/registry.h"
+#include "registry/weights.h"
+
+#define PARTS_MAX 64 /* that may be named in one call; no model has as many */
 
 static const struct option_row pull_command_options[] = {
     { .name = "data",
@@ -29,6 +32,11 @@ static const struct option_row pull_command_options[] = {
       .type = OPTION_STRING,
       .value = "DIR",
       .help = "Your own models' manifests; DATA/models." },
+    { .name = "part",
+      .type = OPTION_LIST,
+      .value = "NAME",
+      .help = "An optional part of the weights, to pull, too." },
+    { .name = "all", .type = OPTION_BOOLEAN, .help = "Every part of the weights." },
     { .name = "accept-licenses",
       .type = OPTION_BOOLEAN,
       .help = "Take the weights' licences without asking; needed where there is no terminal." },
@@ -64,19 +72,18 @@ static void licence_print(const json_t *licence)
 }
 
 /* Which source gives which: one of them is fetched, the first that works. */
-static void sources_print(const json_t *manifest)
+static void sources_print(const struct registry_weights_part *part)
 {
-    struct pull_variant variants[PULL_VARIANTS_MAX];
-    int count = 0;
-
-    if (!pull_plan(manifest, variants, &count, NULL))
-        return;
-    for (int i = 0; i < count; i++)
-        fprintf(stderr, "  %s %s: %s\n", i == 0 ? "from" : "or else from", variants[i].source,
-                variants[i].license != NULL ? variants[i].license : "licence not stated");
+    for (int i = 0; i < part->variant_count; i++) {
+        const struct registry_weights_variant *variant = &part->variants[i];
+        fprintf(stderr, "  %s%s%s %s: %s\n", part->name != NULL ? part->name : "",
+                part->name != NULL ? ": " : "", i == 0 ? "from" : "or else from", variant->source,
+                variant->license != NULL ? variant->license : "licence not stated");
+    }
 }
 
-static void licences_show(const struct registry_model *model)
+static void licences_show(const struct registry_model *model, const struct registry_weights *parts,
+                          const struct pull_options *options)
 {
     const json_t *weights = json_object_get(model->manifest, "weights");
     const json_t *licences = json_object_get(weights, "licenses");
@@ -86,7 +93,21 @@ static void licences_show(const struct registry_model *model)
         licence_print(json_array_get(licences, i));
     if (json_array_size(licences) == 0 && model->license_url != NULL)
         fprintf(stderr, "  %s\n", model->license_url);
-    sources_print(model->manifest);
+    for (int i = 0; i < parts->part_count; i++)
+        if (pull_wants(options, &parts->parts[i]))
+            sources_print(&parts->parts[i]);
+}
+
+/* What there is beside what was asked for. */
+static void others_show(const struct registry_weights *parts, const struct pull_options *options)
+{
+    for (int i = 0; i < parts->part_count; i++) {
+        const struct registry_weights_part *part = &parts->parts[i];
+        if (!pull_wants(options, part))
+            fprintf(stderr, "not pulled: --part %s%s%s\n", part->name,
+                    part->description != NULL ? ": " : "",
+                    part->description != NULL ? part->description : "");
+    }
 }
 
 static bool licences_accepted(const struct option_values *values)
@@ -109,48 +130,81 @@ static bool needs_no_weights(const struct registry_model *model)
 
 /* ---- The pull -------------------------------------------------------------------------------- */
 
+static void on_installed(void *context, const char *path)
+{
+    terminal_bar_clear(context);
+    printf("%s\n", path);
+}
+
+/* An environment variable, or NULL when it is empty, too. */
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != 0 ? value : NULL;
+}
+
+static int weights_pull(const struct registry_model *model, const struct registry_weights *weights,
+                        struct pull_options *options, const struct option_values *values)
+{
+    struct err err = { 0 };
+    bool installed = false;
+
+    if (!pull_look(options, &installed, &err))
+        return cli_fail("%s: %s", model->full_name, err.detail);
+    if (!installed) {
+        licences_show(model, weights, options);
+        if (!licences_accepted(values))
+            return cli_fail("not pulled: the licences were not accepted");
+        options->canceled = terminal_catch_interrupt();
+    }
+    bool ok = pull_weights(options, &err);
+    terminal_bar_clear(options->context);
+    if (!ok)
+        return cli_fail("%s: %s", model->full_name, err.detail);
+    others_show(weights, options);
+    return CLI_OK;
+}
+
 static int model_pull(const struct registry_model *model, const char *weights_folder,
                       const struct option_values *values)
 {
-    struct pull_variant variants[PULL_VARIANTS_MAX];
+    const char *parts[PARTS_MAX];
+    int part_count = option_list_count(values, "part");
+    struct registry_weights *weights = NULL;
     struct terminal_bar bar;
-    char path[PULL_PATH_MAX];
-    int count = 0;
     struct err err = { 0 };
-    const char *endpoint = getenv("HF_ENDPOINT"), *token = getenv("HF_TOKEN");
+
+    if (part_count > PARTS_MAX)
+        return cli_misuse("--part was given more than %d times", PARTS_MAX);
+    for (int i = 0; i < part_count; i++)
+        parts[i] = option_list_at(values, "part", i);
     struct pull_options options = {
         .manifest = model->manifest,
         .owner = model->owner,
         .name = model->name,
         .weights_folder = weights_folder,
-        .hf_endpoint = endpoint != NULL && endpoint[0] != 0 ? endpoint : NULL,
-        .hf_token = token != NULL && token[0] != 0 ? token : NULL,
+        .parts = parts,
+        .part_count = part_count,
+        .all = option_boolean(values, "all"),
+        .hf_endpoint = environment("HF_ENDPOINT"),
+        .github_endpoint = environment("GITHUB_ENDPOINT"),
+        .hf_token = environment("HF_TOKEN"),
         .progress = on_progress,
         .note = on_note,
+        .installed = on_installed,
         .context = &bar,
     };
-
     if (needs_no_weights(model)) {
         printf("%s needs no weights: there is nothing to fetch\n", model->full_name);
         return CLI_OK;
     }
-    if (!pull_plan(model->manifest, variants, &count, &err))
-        return cli_fail("%s: %s", model->full_name, err.detail);
     terminal_bar_init(&bar, stderr);
-    if (pull_find_installed(&options, path)) {
-        printf("%s\n", path);
-        return CLI_OK;
-    }
-    licences_show(model);
-    if (!licences_accepted(values))
-        return cli_fail("not pulled: the licences were not accepted");
-    options.canceled = terminal_catch_interrupt();
-    bool ok = pull_weights(&options, path, &err);
-    terminal_bar_clear(&bar);
-    if (!ok)
+    if (!registry_weights_read(model->manifest, &weights, &err))
         return cli_fail("%s: %s", model->full_name, err.detail);
-    printf("%s\n", path);
-    return CLI_OK;
+    int status = weights_pull(model, weights, &options, values);
+    free(weights);
+    return status;
 }
 
 static void names_print(const struct registry *registry)

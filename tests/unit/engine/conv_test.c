@@ -110,7 +110,8 @@ static bool conv_case_run(struct engine *engine, const struct conv_case *c, doub
     }
     struct conv_filter *filter = NULL;
     struct err err = { 0 };
-    assert_true(conv_filter_new(engine, c->out, c->in, c->kernel, &filter, &err));
+    assert_true(conv_filter_new(engine, &(struct conv_shape){ c->out, c->in, c->kernel, 0, false },
+                                &filter, &err));
     conv_fill(filter, weights, count, bias, c->out);
     bool ok = conv_run(engine, filter, &src, &options, &dst, &err);
     if (ok) {
@@ -238,7 +239,8 @@ static void a_filter_keeps_its_packing_when_the_plane_changes(void **state)
         struct conv_filter *filter = NULL;
         struct err err = { 0 };
         float *weights = fixture_floats(32 * 32 * 9, 0.1f), bias[32] = { 0 };
-        assert_true(conv_filter_new(engine, 32, 32, 3, &filter, &err));
+        assert_true(
+            conv_filter_new(engine, &(struct conv_shape){ 32, 32, 3, 0, false }, &filter, &err));
         conv_fill(filter, weights, 32 * 32 * 9, bias, 32);
         for (int size = 40; size >= 5; size -= 7) {
             struct conv_case c = { .in = 32,
@@ -270,9 +272,11 @@ static void shapes_that_do_not_fit_are_refused(void **state)
     struct engine *engine = fixture_engine((struct engine_options){ .threads = 1 });
     struct conv_filter *filter = NULL;
     struct err err = { 0 };
-    assert_false(conv_filter_new(engine, 0, 16, 3, &filter, &err));
+    assert_false(
+        conv_filter_new(engine, &(struct conv_shape){ 0, 16, 3, 0, false }, &filter, &err));
     assert_int_equal(err.kind, ERR_INVALID);
-    assert_true(conv_filter_new(engine, 16, 16, 3, &filter, &err));
+    assert_true(
+        conv_filter_new(engine, &(struct conv_shape){ 16, 16, 3, 0, false }, &filter, &err));
     struct tensor src = fixture_tensor(engine, 16, 8, 8);
     struct tensor dst = fixture_tensor(engine, 16, 7, 8), wide = fixture_tensor(engine, 32, 8, 8);
     struct conv_options options = { .padding = 1 };
@@ -308,7 +312,7 @@ static void *conv_thread(void *context)
         size_t mark = engine_mark(engine);
         if (!engine_tensor(engine, 64, 48, 48, &src, &err) ||
             !engine_tensor(engine, 64, 48, 48, &dst, &err) ||
-            !conv_filter_new(engine, 64, 64, 3, &filter, &err))
+            !conv_filter_new(engine, &(struct conv_shape){ 64, 64, 3, 0, false }, &filter, &err))
             return (void *)(intptr_t)-1;
         conv_fill(filter, weights, 64 * 64 * 9, bias, 64);
         for (size_t i = 0; i < tensor_bytes(&src) / 4; i++)

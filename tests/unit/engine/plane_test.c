@@ -68,7 +68,7 @@ static void plane_case(struct engine *engine, int channels, int height, int widt
     if (pool)
         assert_true(plane_pool_max(engine, &src, &dst, &err));
     else
-        assert_true(plane_resize(engine, &src, &dst, &err));
+        assert_true(plane_resize(engine, &src, PLANE_BILINEAR, &dst, &err));
     double difference = fixture_difference(&dst, expected);
     if (difference > tolerance)
         print_error("%s: %d x %dx%d to %dx%d: %g\n", engine_isa_name(engine), channels, height,
@@ -191,7 +191,7 @@ static void shapes_that_do_not_fit_are_refused(void **state)
     assert_false(plane_pool_max(engine, &a, &b, &err));
     assert_int_equal(err.kind, ERR_INVALID);
     assert_false(plane_pool_max(engine, &a, &c, &err));
-    assert_false(plane_resize(engine, &a, &c, &err));
+    assert_false(plane_resize(engine, &a, PLANE_BILINEAR, &c, &err));
     assert_false(plane_add(engine, &a, &a, &b, &err));
     assert_false(plane_sigmoid(engine, &a, &a, &err));
     assert_false(plane_convert(engine, &a, &b, &err));

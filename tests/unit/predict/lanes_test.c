@@ -270,6 +270,26 @@ static void what_was_not_pulled_says_what_to_type(void **state)
     assert_int_equal(run(bench, "unpulled", "{}").status, PREDICTION_SUCCEEDED);
 }
 
+static void a_part_that_was_not_pulled_is_named(void **state)
+{
+    static const char *const files[] = { "a.pth", "b.param", "b.bin" }; /* c.pth is optional */
+    static const char *const missing[] = { "first", "second", "second" };
+    struct bench *bench = *state;
+    char folder[256], path[300], sentence[200];
+    snprintf(folder, sizeof folder, "%s/test/unpulled_part", bench->weights_path);
+    assert_true(file_make_folders(folder, 0700, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        snprintf(sentence, sizeof sentence,
+                 "The weights of test/unpulled_part (%s) are not here: run `mimeo pull "
+                 "test/unpulled_part`.",
+                 missing[i]);
+        assert_failed(run(bench, "unpulled_part", "{}"), sentence);
+        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        fclose(fopen(path, "w"));
+    }
+    assert_int_equal(run(bench, "unpulled_part", "{}").status, PREDICTION_SUCCEEDED);
+}
+
 /* ---- What is counted ------------------------------------------------------------------------ */
 
 struct counted {
@@ -345,6 +365,7 @@ int main(void)
         TEST(a_restart_without_the_deployment_uses_the_versions_lane),
         TEST(what_has_no_network_here_says_so),
         TEST(what_was_not_pulled_says_what_to_type),
+        TEST(a_part_that_was_not_pulled_is_named),
         TEST(what_waits_and_what_has_ended_is_counted),
     };
     log_set_level(getenv("MIMEO_TEST_LOG") ? LOG_DEBUG : LOG_OFF);

@@ -1,4 +1,5 @@
-/* Both formats, well made and broken, written byte by byte here. */
+/* safetensors and ONNX, well made and broken, written byte by byte here; renaming. (torch_test.c
+ * and ncnn_test.c are about the others.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "weights/weights.h"
 
 static struct weights *opened(struct str file)
@@ -272,7 +274,8 @@ static void broken_onnx_is_refused(void **state)
     refused(S("\x08\x08"), "broken");
     refused(S("\x08\x08\x3a\x7f\x00"), "broken");
     refused(S(""), "neither");
-    refused(S("PK\x03\x04 a zip file"), "neither");
+    refused(S("PK\x03\x04 a zip file"), "broken");
+    refused(S("7767518\n"), "neither");
 }
 
 static void every_cut_of_an_onnx_file_is_an_error_or_whole(void **state)
@@ -307,6 +310,117 @@ static void two_tensors_of_one_name_are_refused(void **state)
     model_make(&file, &graph);
     refused(buf_str(&file), "two tensors named \"a\"");
     buf_done(&file);
+}
+
+/* ---- names ---- */
+
+static void names_of(struct buf *file, const char *const *names, size_t count)
+{
+    struct buf header;
+    buf_init(&header, 1 << 16);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&header, "%s\"%s\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[%zu,%zu]}",
+                   i ? "," : "{", names[i], i, i + 1);
+    buf_append(&header, "}", 2);
+    safetensors_make(file, header.ptr, "0123456789", 10);
+    buf_done(&header);
+}
+
+/* The value of a tensor that names_of made: its place in the list. */
+static int value_of(const struct weights *weights, const char *name)
+{
+    const struct weight *weight = weights_find(weights, name);
+    return weight ? *(const char *)weight->data - '0' : -1;
+}
+
+static void a_prefix_is_entered(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "params.b", "params_ema.x", "params.a.c",
+                                         "params",   "other",        "params." };
+    struct buf file;
+    names_of(&file, names, 6);
+    struct weights *weights = opened(buf_str(&file));
+    assert_false(weights_enter(weights, "param"));
+    assert_false(weights_enter(weights, "params.b"));
+    assert_int_equal(weights_count(weights), 6);
+    assert_int_equal(value_of(weights, "other"), 4);
+    assert_true(weights_enter(weights, "params"));
+    assert_int_equal(weights_count(weights), 2);
+    assert_int_equal(value_of(weights, "b"), 0);
+    assert_int_equal(value_of(weights, "a.c"), 2);
+    assert_int_equal(value_of(weights, "other"), -1);
+    assert_true(weights_enter(weights, "a"));
+    assert_int_equal(value_of(weights, "c"), 2);
+    weights_close(weights);
+    buf_done(&file);
+}
+
+static void tensors_are_renamed(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "c", "b", "a" };
+    struct buf file;
+    struct err err = { 0 };
+    names_of(&file, names, 3);
+    struct weights *weights = opened(buf_str(&file));
+    char name[] = "zz";
+    assert_true(weights_rename(weights, 2, name, &err));
+    name[0] = 'y'; /* it was copied */
+    assert_true(weights_rename(weights, 0, "a", &err));
+    assert_true(weights_renamed(weights, &err));
+    assert_int_equal(value_of(weights, "a"), 0);
+    assert_int_equal(value_of(weights, "b"), 1);
+    assert_int_equal(value_of(weights, "zz"), 2);
+    assert_int_equal(value_of(weights, "c"), -1);
+    assert_false(weights_rename(weights, 3, "d", &err));
+    assert_int_equal(err.kind, ERR_INVALID);
+    assert_false(weights_rename(weights, 0, "", &err));
+    assert_false(weights_rename(weights, 0, "\xff", &err));
+    assert_true(weights_rename(weights, 1, "a", &err));
+    assert_false(weights_renamed(weights, &err));
+    assert_int_equal(err.kind, ERR_INVALID);
+    weights_close(weights);
+    buf_done(&file);
+}
+
+/* Every type of the format is known; those that are no floats are listed all the same. */
+static void all_types_of_safetensors_are_listed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int bytes;
+        enum weight_type type;
+    } types[] = {
+        { "F64", 8, WEIGHT_OTHER },     { "I64", 8, WEIGHT_I64 },
+        { "U64", 8, WEIGHT_OTHER },     { "C64", 8, WEIGHT_OTHER },
+        { "F32", 4, WEIGHT_F32 },       { "I32", 4, WEIGHT_OTHER },
+        { "U32", 4, WEIGHT_OTHER },     { "F16", 2, WEIGHT_F16 },
+        { "BF16", 2, WEIGHT_BF16 },     { "I16", 2, WEIGHT_OTHER },
+        { "U16", 2, WEIGHT_OTHER },     { "I8", 1, WEIGHT_OTHER },
+        { "U8", 1, WEIGHT_U8 },         { "BOOL", 1, WEIGHT_OTHER },
+        { "F8_E4M3", 1, WEIGHT_OTHER }, { "F8_E5M2", 1, WEIGHT_OTHER },
+        { "F8_E8M0", 1, WEIGHT_OTHER }, { "NEW9", 1, WEIGHT_OTHER },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        char header[128];
+        struct buf file;
+        snprintf(header, sizeof header,
+                 "{\"t\":{\"dtype\":\"%s\",\"shape\":[3],\"data_offsets\":[0,%d]}}", types[i].name,
+                 3 * types[i].bytes);
+        safetensors_make(&file, header, "0123456789abcdef01234567", 24);
+        struct weights *weights = opened(buf_str(&file));
+        assert_int_equal(weights_at(weights, 0)->type, types[i].type);
+        weights_close(weights);
+        buf_done(&file);
+        if (strcmp(types[i].name, "NEW9") == 0)
+            continue; /* of unknown size */
+        snprintf(header, sizeof header,
+                 "{\"t\":{\"dtype\":\"%s\",\"shape\":[3],\"data_offsets\":[0,%d]}}", types[i].name,
+                 3 * types[i].bytes - 1);
+        safetensors_refused(header, 24, "bytes of data where its shape needs");
+    }
 }
 
 /* ---- files ---- */
@@ -349,6 +463,9 @@ int main(void)
         cmocka_unit_test(broken_onnx_is_refused),
         cmocka_unit_test(every_cut_of_an_onnx_file_is_an_error_or_whole),
         cmocka_unit_test(two_tensors_of_one_name_are_refused),
+        cmocka_unit_test(a_prefix_is_entered),
+        cmocka_unit_test(tensors_are_renamed),
+        cmocka_unit_test(all_types_of_safetensors_are_listed),
         cmocka_unit_test(files_are_mapped_and_absent_ones_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,109 @@
+"""GFPGAN by other engines, the other side of bench/gfpgan.sh: prints the line that bench-gfpgan prints.
+
+    python bench/gfpgan_peers.py export --onnx gfpgan.onnx [--network gfpgan|restoreformer]
+    python bench/gfpgan_peers.py onnxruntime|openvino|torch --onnx gfpgan.onnx [--precision f32|bf16]
+                                 [--threads 2] [--runs 5] [--dump out.f32] [--network ...]
+
+Needs what tests/reference/restorers.py needs and, of these, what it runs: onnx onnxscript onnxruntime
+openvino. The weights are seeded (tests/reference/seeded.py); the network is the reference's, with the
+stored noise maps. torch runs it in channels-last layout, its faster one, under inference_mode.
+"""
+import argparse
+import os
+import resource
+import sys
+import time
+
+import numpy
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "reference"))
+
+
+def network(name):
+    import torch
+    import restorers
+    import seeded
+
+    class Whole(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = seeded.fill(restorers.gfpgan(512, 512, 2, 512) if name == "gfpgan" else restorers.RestoreFormer())
+
+        def forward(self, face):
+            return restorers.run_gfpgan(self.net, face) if name == "gfpgan" else self.net(face)[0]
+
+    return Whole().eval()
+
+
+def face():
+    import restorers
+    return restorers.face(512).numpy()
+
+
+def export(options):
+    import torch
+    with torch.no_grad():
+        torch.onnx.export(network(options.network), (torch.from_numpy(face()),), options.onnx,
+                          input_names=["face"], output_names=["restored"], opset_version=18, dynamo=False)
+
+
+def by_onnxruntime(options):
+    import onnxruntime
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = options.threads
+    session_options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(options.onnx, session_options, providers=["CPUExecutionProvider"])
+    return lambda picture: session.run(["restored"], {"face": picture})[0]
+
+
+def by_openvino(options):
+    import openvino
+    core = openvino.Core()
+    compiled = core.compile_model(options.onnx, "CPU", {
+        "INFERENCE_NUM_THREADS": options.threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": options.precision})
+    return lambda picture: compiled([picture])[0]
+
+
+def by_torch(options):
+    import torch
+    torch.set_num_threads(options.threads)
+    kind = torch.bfloat16 if options.precision == "bf16" else torch.float32
+    module = network(options.network).to(kind).to(memory_format=torch.channels_last)
+
+    def run(picture):
+        with torch.inference_mode():
+            source = torch.from_numpy(picture).to(kind).to(memory_format=torch.channels_last)
+            return module(source).float().contiguous().numpy()
+    return run
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("engine", choices=["export", "onnxruntime", "openvino", "torch"])
+    parser.add_argument("--network", default="gfpgan", choices=["gfpgan", "restoreformer"])
+    parser.add_argument("--onnx")
+    parser.add_argument("--precision", default="f32", choices=["f32", "bf16"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--dump")
+    options = parser.parse_args()
+    if options.engine == "export":
+        return export(options)
+    picture = face()
+    run = {"onnxruntime": by_onnxruntime, "openvino": by_openvino, "torch": by_torch}[options.engine](options)
+    times = []
+    for _ in range(options.runs + 1):
+        start = time.perf_counter()
+        restored = run(picture)
+        times.append((time.perf_counter() - start) * 1e3)
+    first, times = times[0], sorted(times[1:])
+    print(f"engine={options.engine} precision={options.precision} median_ms={times[len(times) // 2]:.1f}"
+          f" best_ms={times[0]:.1f} first_ms={first:.1f}"
+          f" peak_rss_mb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} threads={options.threads}")
+    if options.dump:
+        numpy.ascontiguousarray(restored, dtype=numpy.float32).tofile(options.dump)
+
+
+if __name__ == "__main__":
+    main()
