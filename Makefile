@@ -13,7 +13,7 @@ prefix ?= /usr/local
 C_FILES = $(shell find src client tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 OWN_C_FILES = $(shell find src client -name '*.[ch]' | LC_ALL=C sort)
 
-.PHONY: help run build configure everything test compat bench faults check format format-check tidy asan tsan ubsan fuzz clean install
+.PHONY: help run build configure everything test compat bench bench-peers faults check format format-check tidy asan tsan ubsan fuzz clean install
 
 help:
 	@echo "make run      install what is missing, build, fetch weights, serve, make one picture"
@@ -139,6 +139,13 @@ bench:
 	@tools/install-dependencies build test bench
 	@$(MAKE) --no-print-directory everything
 	@bench/run $(BUILD)
+
+# Beside PyTorch and OpenVINO as well. Installs the PyPI packages torch (for the CPU), openvino and numpy into
+# build/peers-venv, about 1 GB; nothing else uses them.
+bench-peers: everything
+	@[ -x $(BUILD)/peers-venv/bin/python ] || python3 -m venv $(BUILD)/peers-venv
+	@$(BUILD)/peers-venv/bin/python -c 'import torch, openvino, numpy' 2>/dev/null || $(BUILD)/peers-venv/bin/pip install --quiet torch openvino numpy
+	@$(BUILD)/peers-venv/bin/python bench/peers.py --build $(BUILD) --network $(or $(NETWORK),rrdb)
 
 # 1,000 kill -9 cycles of server and runners, or 10 minutes of them.
 faults:

@@ -233,8 +233,7 @@ static bool option(struct engine_options *options, const char *name, const char 
     else if (strcmp(name, "--isa") == 0)
         options->isa = strcmp(value, "avx2") == 0 ? ENGINE_ISA_AVX2 : ENGINE_ISA_PLAIN;
     else if (strcmp(name, "--algorithm") == 0)
-        options->algorithm =
-            strcmp(value, "direct") == 0 ? ENGINE_CONV_DIRECT : ENGINE_CONV_ONEDNN;
+        options->algorithm = strcmp(value, "direct") == 0 ? ENGINE_CONV_DIRECT : ENGINE_CONV_ONEDNN;
     else if (strcmp(name, "--clock") == 0)
         clock_id = strcmp(value, "cpu") == 0 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
     else

@@ -3,10 +3,10 @@
  *
  *     bench-peak [threads]
  *
- * Prints one line of key=value pairs: f32_gflops (fused multiply-add with the widest vectors of this
- * machine) and, where the CPU has such instructions, bf16_gflops (dot products of pairs). x86-64
- * only; elsewhere it says so and fails. The best of several short runs: the peak is a property of
- * the machine, not of what else runs on it. */
+ * Prints one line of key=value pairs: f32_gflops (fused multiply-add with the widest vectors of
+ * this machine) and, where the CPU has such instructions, bf16_gflops (dot products of pairs).
+ * x86-64 only; elsewhere it says so and fails. The best of several short runs: the peak is a
+ * property of the machine, not of what else runs on it. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,8 +28,8 @@ enum peak_kind { PEAK_F32_256, PEAK_F32_512, PEAK_BF16_512 };
     vector sums[CHAINS], a = { 0 }, b = { 0 };                                                     \
     _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) sums[i] = a;                         \
     for (long step = 0; step < STEPS; step++) {                                                    \
-        _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++)                                  \
-            __asm__ volatile(instruction " %2, %1, %0" : "+v"(sums[i]) : "v"(a), "v"(b));          \
+        _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) __asm__ volatile(                \
+            instruction " %2, %1, %0" : "+v"(sums[i]) : "v"(a), "v"(b));                           \
     }
 
 __attribute__((target("avx2,fma"))) static void peak_f32_256(void)
@@ -79,8 +79,8 @@ static double peak_gflops(enum peak_kind kind, int threads)
         for (int i = 0; i < started; i++)
             pthread_join(others[i], NULL);
         clock_gettime(CLOCK_MONOTONIC, &end);
-        double seconds = (double)(end.tv_sec - start.tv_sec) +
-                         (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+        double seconds =
+            (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
         double flop = 2.0 * lanes[kind] * CHAINS * (double)STEPS * (started + 1);
         best = flop / seconds / 1e9 > best ? flop / seconds / 1e9 : best;
     }

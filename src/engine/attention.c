@@ -16,8 +16,8 @@ struct attention_work {
     const struct kernels *kernels;
     const struct attention *attention;
     struct kernels_view query, key, value, dst;
-    int depth, value_depth;              /* columns of a head */
-    int depth_blocks, value_blocks;      /* the same in vectors */
+    int depth, value_depth;               /* columns of a head */
+    int depth_blocks, value_blocks;       /* the same in vectors */
     int key_panels, query_blocks, chunks; /* panels: two vectors of keys */
     float *keys;   /* per head: [panels][depth, padded][two vectors of keys] */
     float *values; /* per head: [chunks of keys][panels of the depth][keys][panel] */
@@ -50,13 +50,12 @@ static void attention_pack(const struct attention_work *work, int head, int chun
         attention_part(&work->key, first, count, head * work->depth, work->depth);
     for (int panel = 0; panel < padded / panel_keys; panel++) {
         int keys_here = count - panel * panel_keys;
-        work->kernels->transpose_panel((const float *)key.data +
-                                           (size_t)panel * panel_keys * key.row_step,
-                                       key.row_step, keys_here, work->depth, depth,
-                                       keys + (size_t)panel * panel_keys * depth);
+        work->kernels->transpose_panel(
+            (const float *)key.data + (size_t)panel * panel_keys * key.row_step, key.row_step,
+            keys_here, work->depth, depth, keys + (size_t)panel * panel_keys * depth);
     }
-    float *values = work->values + head * work->values_floats +
-                    (size_t)first * work->value_blocks * width;
+    float *values =
+        work->values + head * work->values_floats + (size_t)first * work->value_blocks * width;
     for (int block = 0; block < work->value_blocks; block += 2) {
         int vectors = work->value_blocks - block < 2 ? work->value_blocks - block : 2;
         int column = block * width, columns = work->value_depth - column;
@@ -110,8 +109,8 @@ static void attention_chunk(const struct attention_work *work, const struct atte
     const float *bias = NULL;
     for (int panel = 0; panel < panels; panel++)
         work->kernels->product(block->query, rows, work->depth_blocks,
-                                keys + (size_t)panel * panel_keys * depth, 2,
-                                block->scores + (size_t)panel * panel_keys * rows, false);
+                               keys + (size_t)panel * panel_keys * depth, 2,
+                               block->scores + (size_t)panel * panel_keys * rows, false);
     if (attention->bias)
         bias = attention->bias +
                ((size_t)block->head * work->query.rows + block->first) * work->key.rows + first;
@@ -119,13 +118,14 @@ static void attention_chunk(const struct attention_work *work, const struct atte
                            block->factors);
     if (chunk > 0)
         work->kernels->scale_rows(block->sums, rows, work->value_blocks, block->factors);
-    /* Scores beyond the last key are 0 within its block; a panel's second block may be all beyond. */
+    /* Scores beyond the last key are 0 within its block; a panel's second block may be all beyond.
+     */
     int key_blocks = (count + width - 1) / width;
     for (int value = 0; value < work->value_blocks; value += 2)
         work->kernels->product(block->scores, rows, key_blocks,
-                                values + (size_t)value * width * panels * panel_keys,
-                                work->value_blocks - value < 2 ? 1 : 2,
-                                block->sums + (size_t)value * width * rows, chunk > 0);
+                               values + (size_t)value * width * panels * panel_keys,
+                               work->value_blocks - value < 2 ? 1 : 2,
+                               block->sums + (size_t)value * width * rows, chunk > 0);
 }
 
 static void attention_queries(const struct attention_work *work, int unit, char *scratch)
@@ -185,10 +185,11 @@ static bool attention_check(const struct matrix *query, const struct matrix *key
         return false;
     if (query->columns != key->columns || key->rows != value->rows || dst->rows != query->rows ||
         dst->columns != value->columns)
-        return err_set(err, ERR_INVALID,
-                       "attention of %d x %d to keys of %d x %d and values of %d x %d cannot be %d x %d",
-                       query->rows, query->columns, key->rows, key->columns, value->rows,
-                       value->columns, dst->rows, dst->columns);
+        return err_set(
+            err, ERR_INVALID,
+            "attention of %d x %d to keys of %d x %d and values of %d x %d cannot be %d x %d",
+            query->rows, query->columns, key->rows, key->columns, value->rows, value->columns,
+            dst->rows, dst->columns);
     if (attention->heads < 1 || query->columns % attention->heads != 0 ||
         value->columns % attention->heads != 0)
         return err_set(err, ERR_INVALID, "%d heads do not divide %d and %d columns",
@@ -219,10 +220,10 @@ bool attention_run(struct engine *engine, const struct matrix *query, const stru
     int keys = (key->rows + 2 * width - 1) / (2 * width) * 2 * width;
     work.keys_floats = (size_t)keys * work.depth_blocks * width;
     work.values_floats = (size_t)keys * work.value_blocks * width;
-    work.scratch_bytes =
-        (size_t)ATTENTION_QUERIES * (ATTENTION_KEYS + 16 + /* 16: factors and states */
-                                     (size_t)(work.depth_blocks + work.value_blocks) * width) *
-        sizeof(float);
+    work.scratch_bytes = (size_t)ATTENTION_QUERIES *
+                         (ATTENTION_KEYS + 16 + /* 16: factors and states */
+                          (size_t)(work.depth_blocks + work.value_blocks) * width) *
+                         sizeof(float);
     size_t packed_bytes = (work.keys_floats + work.values_floats) * heads * sizeof(float);
     void *scratch;
     if (!engine_scratch(engine, packed_bytes + work.scratch_bytes * (size_t)engine->threads,

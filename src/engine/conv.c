@@ -159,9 +159,8 @@ static bool conv_pack_narrow(struct engine *engine, struct conv_filter *filter, 
 
 static bool conv_suits_winograd(const struct engine *engine, const struct kernels_conv *conv)
 {
-    return conv->kernel == 3 && conv->stride == 1 && conv->src.type == TENSOR_F32 && conv->src.block == engine_block(engine) &&
-           conv->dst.block == engine_block(engine) && conv->dst.height == conv->src.height &&
-           conv->dst.width == conv->src.width;
+    return conv->kernel == 3 && conv->stride == 1 && conv->src.type == TENSOR_F32 &&
+           conv->src.block == engine_block(engine) && conv->dst.block == engine_block(engine);
 }
 
 /* Is Winograd worth it? Not where most of a tile lies beyond the plane: with a plane of 16 and a
@@ -232,8 +231,21 @@ static void conv_narrow_task(void *context, int thread)
         work->kernels->narrow_row(&work->conv, y);
 }
 
-/* oneDNN, then the residual: its fused forms are `ref` in some combinations, and its partial sums
- * go through dst, which the residual may be. */
+/* One unit: the activation of one channel block. */
+static void conv_prelu_task(void *context, int thread)
+{
+    struct conv_work *work = context;
+    const struct tensor *dst = &work->conv.dst;
+    size_t pixels = (size_t)dst->height * dst->width;
+    size_t bytes = pixels * (size_t)dst->block * tensor_type_bytes(dst->type);
+    (void)thread;
+    for (int block; (block = parallel_next(&work->next)) < tensor_blocks(dst);)
+        work->kernels->prelu(dst->type, work->conv.slopes + (size_t)block * dst->block,
+                             (char *)dst->data + (size_t)block * bytes, pixels);
+}
+
+/* oneDNN, then slopes per channel and the residual: its fused forms are `ref` in some combinations,
+ * and its partial sums go through dst, which the residual may be. */
 static bool conv_run_onednn(struct engine *engine, struct conv_filter *filter,
                             const struct kernels_conv *conv, struct err *err)
 {
@@ -245,6 +257,10 @@ static bool conv_run_onednn(struct engine *engine, struct conv_filter *filter,
         return false;
     bool ok = conv_onednn_prepare(engine, filter, &alone, err) &&
               conv_onednn_run(engine, filter, &alone, err);
+    if (ok && conv->slopes) {
+        struct conv_work work = { .kernels = engine->kernels, .conv = alone };
+        parallel_run(engine->threads, conv_prelu_task, &work);
+    }
     if (ok && conv->residual)
         ok = plane_add(engine, &alone.dst, conv->residual, &conv->dst, err);
     engine_release(engine, mark);
@@ -284,7 +300,7 @@ static bool conv_check(const struct engine *engine, const struct conv_filter *fi
 bool conv_run(struct engine *engine, struct conv_filter *filter, const struct tensor *src,
               const struct conv_options *options, const struct tensor *dst, struct err *err)
 {
-    static const float slopes[] = { [CONV_NONE] = 1, [CONV_RELU] = 0 };
+    static const float slopes[] = { [CONV_NONE] = 1, [CONV_RELU] = 0, [CONV_PRELU] = 1 };
     bool leaky = options->activation == CONV_LEAKY_RELU;
     struct conv_work work = {
         .kernels = engine->kernels,
@@ -293,6 +309,7 @@ bool conv_run(struct engine *engine, struct conv_filter *filter, const struct te
                   .residual = options->residual,
                   .bias = filter->bias,
                   .slope = leaky ? options->slope : slopes[options->activation],
+                  .slopes = options->activation == CONV_PRELU ? options->slopes : NULL,
                   .kernel = filter->kernel,
                   .stride = options->stride ? options->stride : 1,
                   .dilation = options->dilation ? options->dilation : 1,

@@ -18,7 +18,7 @@ struct conv_filter;
 struct conv_shape {
     int out_channels, in_channels, kernel;
     int groups;      /* 0 means 1; divides both channels. in_channels is depthwise */
-    bool transposed; /* as torch's ConvTranspose2d */
+    bool transposed; /* as torch's ConvTranspose2d; groups 1, stride 1 .. 4, dilation 1 */
 };
 
 /* A filter of [out_channels][in_channels / groups][kernel][kernel] weights (transposed:
@@ -32,7 +32,8 @@ void conv_filter_free(struct conv_filter *filter);
 float *conv_filter_weights(struct conv_filter *filter);
 float *conv_filter_bias(struct conv_filter *filter);
 
-/* What the filter was packed for: "winograd", "direct", "narrow", oneDNN's name; "" before. */
+/* What the filter was packed for: "winograd", "direct", "narrow", "depthwise", oneDNN's name;
+ * "" before. Groups and transposed: what the filters were packed for that make it up. */
 const char *conv_filter_algorithm(const struct conv_filter *filter);
 size_t conv_filter_bytes(const struct conv_filter *filter); /* published or packed numbers */
 

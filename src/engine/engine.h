@@ -36,7 +36,7 @@ enum engine_isa {
  * wherever the shape allows it. */
 enum engine_algorithm {
     ENGINE_CONV_FASTEST,
-    ENGINE_CONV_WINOGRAD, /* own F(4x4,3x3) */
+    ENGINE_CONV_WINOGRAD, /* own F(4x4,3x3) and F(6x6,3x3) */
     ENGINE_CONV_DIRECT,   /* own, any shape, f32 only */
     ENGINE_CONV_ONEDNN,   /* an error where oneDNN has only its `ref` implementation */
 };

@@ -106,6 +106,9 @@ struct kernels {
     /* Output row y of a depthwise convolution, one channel block; f32 or bf16. */
     void (*depthwise_row)(const struct kernels_conv *conv, int block, int y);
 
+    /* Values below 0 of one channel block times its slopes, in place; f32 or bf16. */
+    void (*prelu)(enum tensor_type type, const float *slopes, void *data, size_t pixels);
+
     /* One output row of one channel block; f32 or bf16. */
     void (*pool_row)(const struct tensor *src, const struct tensor *dst, int block, int y);
     void (*resize_row)(const struct tensor *src, const struct tensor *dst, int block, int y,
@@ -116,7 +119,7 @@ struct kernels {
                      const struct kernels_span *span_y, const struct kernels_span *spans_x);
     void (*pool_average_row)(const struct tensor *src, const struct tensor *dst, int block, int y);
     /* Row y of `many` and its rows of `few`, for channel block `block` of `few`: channels to space,
-     * or back. */
+     * or back. Ratios up to 4. */
     void (*shuffle_row)(const struct tensor *few, const struct tensor *many, int block, int y,
                         bool back);
     /* Runs of elements; in bf16 a multiple of the width. */

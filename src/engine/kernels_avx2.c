@@ -26,6 +26,7 @@ INLINE vector vector_max(vector a, vector b)
 #include "engine/kernels_sample_body.h"
 #include "engine/kernels_shuffle_body.h"
 #include "engine/kernels_math_body.h"
+#include "engine/kernels_view_body.h"
 #include "engine/kernels_product_body.h"
 #include "engine/kernels_norm_body.h"
 

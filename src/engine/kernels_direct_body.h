@@ -7,6 +7,8 @@
  *
  * Private to kernels_*.c; needs kernels_vector.h, vector_fma, vector_max and VECTOR_ROWS. */
 
+#include "engine/kernels_math_body.h"
+
 /* Where a dot product reads its source: the first pixel and which taps are inside the plane. */
 struct direct_window {
     const float *src;               /* channel block 0; may point outside where no tap is read */
@@ -49,12 +51,20 @@ INLINE void direct_pixels(const struct kernels_conv *conv, const struct direct_w
     }
 }
 
+static void prelu(enum tensor_type type, const float *slopes, void *data, size_t pixels)
+{
+    vector slope = vector_load(slopes);
+    for (size_t i = 0; i < pixels * VECTOR_WIDTH; i += VECTOR_WIDTH)
+        vector_store_as(type, data, i, vector_leaky(vector_load_as(type, data, i), slope));
+}
+
 INLINE void direct_finish(const struct kernels_conv *conv, int block, int y, int x, vector value)
 {
     const struct tensor *dst = &conv->dst;
     size_t at = (((size_t)block * dst->height + y) * dst->width + x) * VECTOR_WIDTH;
-    value += vector_load(conv->bias + (size_t)block * VECTOR_WIDTH);
-    value = vector_max(vector_splat(conv->slope) * value, value);
+    size_t lane = (size_t)block * VECTOR_WIDTH;
+    vector slope = conv->slopes ? vector_load(conv->slopes + lane) : vector_splat(conv->slope);
+    value = vector_leaky(value + vector_load(conv->bias + lane), slope);
     if (conv->residual)
         value += vector_load((const float *)conv->residual->data + at);
     vector_store((float *)dst->data + at, value);
@@ -119,6 +129,7 @@ INLINE void narrow_row_as(const struct kernels_conv *conv, int y, enum tensor_ty
     for (int channel = 0; channel < dst->channels; channel++) {
         const float *weights =
             conv->weights + (size_t)channel * blocks * kernel * kernel * VECTOR_WIDTH;
+        float slope = conv->slopes ? conv->slopes[channel] : conv->slope;
         float *line = (float *)dst->data + ((size_t)channel * dst->height + y) * dst->width;
         for (int x = 0; x < dst->width; x++) {
             int left = x * conv->stride - conv->padding, x_from, x_to;
@@ -137,7 +148,7 @@ INLINE void narrow_row_as(const struct kernels_conv *conv, int y, enum tensor_ty
                     }
                 }
             float value = vector_sum(sums[0] + sums[1] + sums[2]) + conv->bias[channel];
-            line[x] = value > 0 ? value : conv->slope * value;
+            line[x] = value > 0 ? value : slope * value;
         }
     }
 }

@@ -1,8 +1,9 @@
 /* Template: exp, erf, tanh and the activations made of them, to f32 accuracy.
  *
- * Largest errors over all f32 (measured by tests/golden/operators_matrix_test.c): exp 1 unit in the
- * last place, erf and tanh 4e-7. The coefficients are minimax fits made for this file (iteratively
- * reweighted least squares). NaN is not expected: no operator here makes one.
+ * Errors: exp about 1 unit in the last place; erf and tanh up to 4e-7; the activations up to 2e-7
+ * of their argument (tests/unit/engine/matrix_test.c). The coefficients are minimax fits made for
+ * this file (iteratively reweighted least squares). NaN is not expected: no operator here makes
+ * one.
  *
  * Private to kernels_*.c; needs kernels_vector.h, vector_fma and vector_max. */
 #ifndef MIMEO_ENGINE_KERNELS_MATH_BODY_H
@@ -92,6 +93,13 @@ INLINE vector vector_gelu_tanh(vector x)
     vector half = vector_splat(0.5f) * x, cube = x * x * x;
     vector inner = vector_fma(cube, vector_splat(0.044715f), x) * vector_splat(0.79788456f);
     return vector_fma(half, vector_tanh(inner), half);
+}
+
+/* x below 0 is multiplied by the slope, whatever that is. */
+INLINE vector vector_leaky(vector x, vector slope)
+{
+    const vector zero = vector_splat(0);
+    return vector_fma(-slope, vector_max(-x, zero), vector_max(x, zero));
 }
 
 #endif

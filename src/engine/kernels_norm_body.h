@@ -1,12 +1,12 @@
 /* Template: normalisations, and the softmax of attention.
  *
- * Private to kernels_*.c; needs kernels_product_body.h. */
+ * Private to kernels_*.c; needs kernels_view_body.h and kernels_math_body.h. */
 
 #define NORM_ROWS 8 /* rows at once: their sums stay in registers or the first-level cache */
 
 INLINE void norm_rows_as(const struct kernels_view *src, const struct kernels_view *dst,
-                         const float *scale, const float *shift, float eps, int channels,
-                         int first, const int rows, enum tensor_type type)
+                         const float *scale, const float *shift, float eps, int channels, int first,
+                         const int rows, enum tensor_type type)
 {
     int blocks = (channels + VECTOR_WIDTH - 1) / VECTOR_WIDTH;
     vector sums[NORM_ROWS];
@@ -61,8 +61,8 @@ static void norm_rows(const struct kernels_view *src, const struct kernels_view 
     }
 }
 
-/* Per lane, the sum and the sum of squares of `count` pixels of one block, in f64: then the variance
- * is good however far the mean is from 0. ret_sums: [2][width]. */
+/* Per lane, the sum and the sum of squares of `count` pixels of one block, in f64: then the
+ * variance is good however far the mean is from 0. ret_sums: [2][width]. */
 static void norm_sums(enum tensor_type type, const void *from, size_t count, double *ret_sums)
 {
     double sums[VECTOR_WIDTH] = { 0 }, squares[VECTOR_WIDTH] = { 0 };
@@ -122,10 +122,9 @@ static void softmax(float *scores, int rows, int keys, const float *bias, size_t
         for (int block = 0; block < blocks; block++) {
             vector v = vector_load(at + block * step);
             if (bias)
-                v += vector_load_part(TENSOR_F32, bias + row * bias_step,
-                                      (size_t)block * VECTOR_WIDTH,
-                                      block < blocks - 1 ? VECTOR_WIDTH :
-                                                           keys - block * VECTOR_WIDTH);
+                v += vector_load_part(
+                    TENSOR_F32, bias + row * bias_step, (size_t)block * VECTOR_WIDTH,
+                    block < blocks - 1 ? VECTOR_WIDTH : keys - block * VECTOR_WIDTH);
             if (block == blocks - 1)
                 v += vector_load(beyond);
             vector_store(at + block * step, v);

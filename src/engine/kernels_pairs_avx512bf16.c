@@ -30,8 +30,8 @@ INLINE void pairs_tile(const uint16_t *input, size_t step, int blocks, const uin
     UNROLL
     for (int row = 0; row < rows; row++)
         for (int i = 0; i < vectors; i++)
-            tile[row][i] = more ? _mm512_loadu_ps(sums + i * step + row * PAIRS_WIDTH) :
-                                  _mm512_setzero_ps();
+            tile[row][i] =
+                more ? _mm512_loadu_ps(sums + i * step + row * PAIRS_WIDTH) : _mm512_setzero_ps();
     for (int block = 0; block < blocks; block++, input += step) {
 #pragma GCC unroll 1
         for (int channel = 0; channel < PAIRS_WIDTH; channel += 2) {

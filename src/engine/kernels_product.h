@@ -32,7 +32,7 @@ enum kernels_finish_kind {
  * weights: [blocks][width][vectors * width] f32; or bf16 [blocks][width / 2][vectors * width][2].
  * sums: [vectors][rows][width]. vectors is 1 or 2. */
 typedef void kernels_product(const void *input, int rows, int blocks, const void *weights,
-                              int vectors, float *sums, bool more);
+                             int vectors, float *sums, bool more);
 
 /* dst = activation(sums + bias) + residual, for the columns of dst from 0 on. */
 struct kernels_finish {

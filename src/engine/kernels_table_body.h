@@ -2,7 +2,7 @@
  * inside an initializer, so no guard and no declarations. */
 .width = VECTOR_WIDTH, .winograd_rows = VECTOR_ROWS, .winograd_weights = winograd_weights, .winograd_input = winograd_input, .winograd_multiply = winograd_multiply,
                        .winograd_output = winograd_output, .direct_row = direct_row,
-                       .narrow_row = narrow_row, .pool_row = pool_row, .resize_row = resize_row,
+                       .narrow_row = narrow_row, .prelu = prelu, .pool_row = pool_row, .resize_row = resize_row,
                        .add = add, .depthwise_row = depthwise_row, .bicubic_row = bicubic_row,
                        .area_row = area_row, .pool_average_row = pool_average_row,
                        .multiply = multiply, .transform = transform, .activate = activate,

@@ -27,8 +27,8 @@ bool linear_new(struct engine *engine, int out_columns, int in_columns, struct l
     struct linear *linear = calloc(1, sizeof *linear);
     if (!linear)
         return err_set(err, ERR_NO_MEMORY, "no memory for a linear layer");
-    size_t biases = (size_t)(out_columns + LINEAR_BIAS_PADDING - 1) / LINEAR_BIAS_PADDING *
-                    LINEAR_BIAS_PADDING;
+    size_t biases =
+        (size_t)(out_columns + LINEAR_BIAS_PADDING - 1) / LINEAR_BIAS_PADDING * LINEAR_BIAS_PADDING;
     linear->out_columns = out_columns;
     linear->in_columns = in_columns;
     linear->source_bytes = (size_t)out_columns * in_columns * sizeof *linear->source;
@@ -92,7 +92,8 @@ static bool linear_check(const struct linear *linear, const struct matrix *src,
         return false;
     if (src->rows != dst->rows || src->columns != linear->in_columns ||
         dst->columns != linear->out_columns)
-        return err_set(err, ERR_INVALID, "a linear layer of %d to %d cannot make %d x %d of %d x %d",
+        return err_set(err, ERR_INVALID,
+                       "a linear layer of %d to %d cannot make %d x %d of %d x %d",
                        linear->in_columns, linear->out_columns, dst->rows, dst->columns, src->rows,
                        src->columns);
     if (residual && (residual->rows != dst->rows || residual->columns != dst->columns))
@@ -105,8 +106,8 @@ bool linear_run(struct engine *engine, struct linear *linear, const struct matri
                 const struct matrix *dst, struct err *err)
 {
     static const enum kernels_finish_kind activations[] = {
-        [LINEAR_NONE] = FINISH_NONE, [LINEAR_RELU] = FINISH_LEAKY,
-        [LINEAR_SILU] = FINISH_SILU, [LINEAR_GELU] = FINISH_GELU,
+        [LINEAR_NONE] = FINISH_NONE,           [LINEAR_RELU] = FINISH_LEAKY,
+        [LINEAR_SILU] = FINISH_SILU,           [LINEAR_GELU] = FINISH_GELU,
         [LINEAR_GELU_TANH] = FINISH_GELU_TANH,
     };
     engine_enter(engine);

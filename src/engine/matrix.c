@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define MATRIX_ROWS 32      /* per unit of work of operators that move memory */
+#define MATRIX_ROWS 32 /* per unit of work of operators that move memory */
 #define MATRIX_SIDE_MAX (1 << 20)
 
 struct matrix_work {
@@ -95,9 +95,9 @@ static bool matrix_tensor_fits(const struct engine *engine, const struct matrix 
         return false;
     bool fits = tensor->block == engine_block(engine) && tensor->channels == matrix->columns &&
                 (size_t)tensor->height * tensor->width == (size_t)matrix->rows;
-    return fits || err_set(err, ERR_INVALID, "a matrix of %d x %d and a tensor of %dx%dx%d",
-                           matrix->rows, matrix->columns, tensor->channels, tensor->height,
-                           tensor->width);
+    return fits ||
+           err_set(err, ERR_INVALID, "a matrix of %d x %d and a tensor of %dx%dx%d", matrix->rows,
+                   matrix->columns, tensor->channels, tensor->height, tensor->width);
 }
 
 bool matrix_from_tensor(struct engine *engine, const struct tensor *src, const struct matrix *dst,

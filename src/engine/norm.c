@@ -38,9 +38,9 @@ static bool norm_tensors_fit(const struct engine *engine, const struct tensor *s
 {
     bool fits = tensor_same_shape(src, dst) && src->type == dst->type &&
                 src->block == engine_block(engine) && dst->block == src->block;
-    return fits || err_set(err, ERR_INVALID, "cannot normalise %dx%dx%d into %dx%dx%d",
-                           src->channels, src->height, src->width, dst->channels, dst->height,
-                           dst->width);
+    return fits ||
+           err_set(err, ERR_INVALID, "cannot normalise %dx%dx%d into %dx%dx%d", src->channels,
+                   src->height, src->width, dst->channels, dst->height, dst->width);
 }
 
 bool norm_layer(struct engine *engine, const struct tensor *src, const float *scale,
@@ -80,7 +80,8 @@ bool norm_rows(struct engine *engine, const struct matrix *src, const float *sca
     return true;
 }
 
-/* ---- Groups ------------------------------------------------------------------------------------- */
+/* ---- Groups -------------------------------------------------------------------------------------
+ */
 
 struct norm_group_work {
     const struct kernels *kernels;
@@ -129,8 +130,8 @@ static void norm_group_apply_task(void *context, int thread)
     (void)thread;
     for (int unit; norm_group_next(work, &unit, &at, &count);) {
         size_t channel = (size_t)(unit / work->chunks) * work->src->block;
-        char *to = (char *)work->dst->data +
-                   at * work->dst->block * tensor_type_bytes(work->dst->type);
+        char *to =
+            (char *)work->dst->data + at * work->dst->block * tensor_type_bytes(work->dst->type);
         work->kernels->norm_apply(work->src->type, norm_group_from(work->src, at), to, count,
                                   work->mean + channel, work->factors + channel,
                                   work->norm->shift + channel, work->norm->silu);

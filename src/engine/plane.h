@@ -1,7 +1,8 @@
 /* Operators on planes that are not convolutions: pooling, resizing, padding, shuffling pixels,
  * element-wise arithmetic and activations, and changing layout or type. Tensors are blocked in the
  * engine's type unless it says otherwise. Source and destination may be views; they must not
- * overlap except where it says so. A shape that does not fit is ERR_INVALID.
+ * overlap except where it says so. A shape that does not fit is ERR_INVALID, a lack of memory for
+ * tables (of resizing, of factors per channel) ERR_NO_MEMORY; nothing else fails.
  * Not here: norms (norm.h), matrices and attention (matrix.h, attention.h). */
 #ifndef MIMEO_ENGINE_PLANE_H
 #define MIMEO_ENGINE_PLANE_H
@@ -42,6 +43,7 @@ struct plane_margins {
     int top, left, bottom, right; /* >= 0; reflect: less than the side of src */
 };
 
+/* Blocked, or plain f32, as are cropping and shuffling. */
 bool plane_pad(struct engine *engine, const struct tensor *src, const struct plane_margins *margins,
                enum plane_border border, const struct tensor *dst, struct err *err);
 
@@ -50,7 +52,7 @@ bool plane_crop(struct engine *engine, const struct tensor *src, int top, int le
                 const struct tensor *dst, struct err *err);
 
 /* Channels to space: dst[c][y * r + dy][x * r + dx] = src[c * r * r + dy * r + dx][y][x], r being
- * dst.height / src.height. And back. */
+ * dst.height / src.height, at most 64. And back. Plain to blocked and the other way too. */
 bool plane_shuffle(struct engine *engine, const struct tensor *src, const struct tensor *dst,
                    struct err *err);
 bool plane_unshuffle(struct engine *engine, const struct tensor *src, const struct tensor *dst,
@@ -60,8 +62,8 @@ bool plane_unshuffle(struct engine *engine, const struct tensor *src, const stru
 bool plane_add(struct engine *engine, const struct tensor *a, const struct tensor *b,
                const struct tensor *dst, struct err *err);
 
-/* dst = a * b, all of one shape, type and layout; or b is [channels][1][1] or [1][h][w] plain f32
- * and is repeated. dst may be a or b. */
+/* dst = a * b, all of one shape, type and layout; or b is [channels][1][1] (blocked or plain f32)
+ * or [1][h][w] (plain f32) and is repeated. dst may be a, and b where nothing is repeated. */
 bool plane_multiply(struct engine *engine, const struct tensor *a, const struct tensor *b,
                     const struct tensor *dst, struct err *err);
 
@@ -75,7 +77,7 @@ enum plane_activation {
     PLANE_TANH,
 };
 
-/* dst = activation(src). dst may be src. */
+/* dst = activation(src), blocked or plain f32. dst may be src. */
 bool plane_activate(struct engine *engine, const struct tensor *src, enum plane_activation kind,
                     float slope, const struct tensor *dst, struct err *err);
 
@@ -90,13 +92,10 @@ struct plane_affine {
 bool plane_affine(struct engine *engine, const struct tensor *src,
                   const struct plane_affine *affine, const struct tensor *dst, struct err *err);
 
-/* dst = src * scale + shift, all of one shape (spatial feature transform). dst may be any. */
+/* dst = src * scale + shift, all of one shape (spatial feature transform), blocked or plain f32.
+ * dst may be any. */
 bool plane_transform(struct engine *engine, const struct tensor *src, const struct tensor *scale,
                      const struct tensor *shift, const struct tensor *dst, struct err *err);
-
-/* dst = 1 / (1 + exp(-src)), plain f32. dst may be src. */
-bool plane_sigmoid(struct engine *engine, const struct tensor *src, const struct tensor *dst,
-                   struct err *err);
 
 /* Copy between layouts (plain, blocked) and types (f32, bf16), each way. */
 bool plane_convert(struct engine *engine, const struct tensor *src, const struct tensor *dst,

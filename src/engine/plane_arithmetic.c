@@ -242,11 +242,3 @@ bool plane_activate(struct engine *engine, const struct tensor *src, enum plane_
     plane_sum_start(engine, plane_activate_task, &work);
     return true;
 }
-
-bool plane_sigmoid(struct engine *engine, const struct tensor *src, const struct tensor *dst,
-                   struct err *err)
-{
-    if (!plane_fits(src->block == 1, "apply sigmoid from", src, dst, err))
-        return false;
-    return plane_activate(engine, src, PLANE_SIGMOID, 0, dst, err);
-}

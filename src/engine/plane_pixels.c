@@ -2,6 +2,8 @@
  * too: only shuffling looks inside a pixel. */
 #include "engine/plane_private.h"
 
+#define PLANE_SHUFFLE_FAST 4 /* the largest ratio that kernels take */
+
 struct plane_move {
     const struct kernels *kernels;
     struct tensor src, dst;
@@ -184,7 +186,7 @@ static void plane_strands_task(void *context, int thread)
     }
 }
 
-/* Both blocked. One unit: one row of one channel block of `few`. */
+/* Both blocked, ratio up to PLANE_SHUFFLE_FAST. One unit: one row of one channel block of `few`. */
 static void plane_shuffle_task(void *context, int thread)
 {
     struct plane_move *move = context;
@@ -216,8 +218,9 @@ static bool plane_shuffle_either(struct engine *engine, const struct tensor *src
     move.ratio = plane_shuffle_ratio(engine, back ? src : dst, back ? dst : src);
     if (!plane_fits(move.ratio > 0, "shuffle", src, dst, err))
         return false;
-    bool blocked = plane_blocked(engine, src) && plane_blocked(engine, dst);
-    plane_move_start(engine, blocked ? plane_shuffle_task : plane_strands_task, &move);
+    bool fast = move.ratio <= PLANE_SHUFFLE_FAST && plane_blocked(engine, src) &&
+                plane_blocked(engine, dst);
+    plane_move_start(engine, fast ? plane_shuffle_task : plane_strands_task, &move);
     return true;
 }
 

@@ -10,7 +10,7 @@
  * are 288 KB, a part of the second-level cache. Rows are whole register tiles. */
 #define PRODUCT_ROWS_MAX 96
 #define PRODUCT_INPUTS_MAX 768
-#define PRODUCT_PANELS_MAX 16      /* of one piece, when sums wait for more inputs */
+#define PRODUCT_PANELS_MAX 16       /* of one piece, when sums wait for more inputs */
 #define PRODUCT_PIECES_PER_THREAD 4 /* at least, so that threads end together */
 
 struct product_work {
@@ -63,10 +63,12 @@ size_t product_weights_bytes(const struct engine *engine, const struct product_w
 {
     int width = engine_block(engine);
     return (size_t)product_divide(weights->outputs, width) * width *
-           product_divide(weights->inputs, width) * width * product_operand_bytes(weights->operands);
+           product_divide(weights->inputs, width) * width *
+           product_operand_bytes(weights->operands);
 }
 
-/* ---- Packing ------------------------------------------------------------------------------------ */
+/* ---- Packing ------------------------------------------------------------------------------------
+ */
 
 struct product_packing {
     const struct product_weights *weights;
@@ -129,7 +131,8 @@ void product_pack(struct engine *engine, const struct product_weights *weights, 
     parallel_run(engine->threads, product_pack_task, &packing);
 }
 
-/* ---- Multiplying -------------------------------------------------------------------------------- */
+/* ---- Multiplying --------------------------------------------------------------------------------
+ */
 
 /* A view of what the kernel reads: rows x blocks, contiguous. */
 static struct kernels_view product_view_input(const struct product_work *work, void *input,
@@ -180,9 +183,8 @@ static void product_prefetch(const struct product_work *work, int row, int rows,
     size_t bytes = tensor_type_bytes(dst->type);
     for (int i = 0; i < vectors; i++)
         for (int j = 0; j < rows; j++)
-            __builtin_prefetch((const char *)view.data +
-                                   (i * dst->block_step + j * dst->row_step) * bytes,
-                               1);
+            __builtin_prefetch(
+                (const char *)view.data + (i * dst->block_step + j * dst->row_step) * bytes, 1);
 }
 
 static void product_piece(const struct product_work *work, int piece, char *scratch)
@@ -240,8 +242,8 @@ static void product_divide_work(const struct engine *engine, struct product_work
     work->panel_groups = product_divide(work->panels, work->piece_panels);
     work->pieces = row_blocks * work->panel_groups;
     work->input_bytes = (size_t)PRODUCT_ROWS_MAX * PRODUCT_INPUTS_MAX * sizeof(float);
-    work->scratch_bytes = work->input_bytes + (size_t)PRODUCT_ROWS_MAX * 2 * width *
-                                                  sizeof(float) * (alone ? 1 : work->piece_panels);
+    work->scratch_bytes = work->input_bytes + (size_t)PRODUCT_ROWS_MAX * 2 * width * sizeof(float) *
+                                                  (alone ? 1 : work->piece_panels);
 }
 
 bool product_run(struct engine *engine, const struct kernels_view *src,

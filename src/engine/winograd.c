@@ -13,15 +13,13 @@
  * Weights are transformed anew at each use on a plane with many tiles: that costs next to nothing
  * there, and a filter needs an eighth of the memory. For small planes it is done once.
  *
- * The kernels are in kernels_winograd_body.h, the layouts in winograd_points.h. */
+ * The kernels are in kernels_winograd_*body.h, the layouts in winograd_points.h. */
 #include "engine/conv_private.h"
 
 #include "base/err.h"
 #include "engine/memory.h"
 #include "engine/parallel.h"
 #include "engine/winograd_points.h"
-
-#include <stdlib.h>
 
 #define WINOGRAD_STEPS_TILES_MAX 128 /* at most so many tiles: work in steps */
 #define WINOGRAD_KEEP_TILES_MAX 320  /* at most so many: keep transformed weights */
@@ -203,8 +201,6 @@ static void winograd_output_task(void *context, int thread)
 static int winograd_block_tiles(const struct winograd_work *work)
 {
     const struct kernels *kernels = work->engine->kernels;
-    if (getenv("WT"))
-        return atoi(getenv("WT"));
     size_t tile_bytes = (size_t)winograd_points(work->conv.tile) *
                         (work->in_blocks + work->out_blocks) * kernels->width * sizeof(float);
     int count = (int)(WINOGRAD_BLOCK_BYTES / tile_bytes);

@@ -21,7 +21,7 @@ struct keys;
 struct stage_watch;
 struct weights;
 
-#define GFPGAN_SIZE 512 /* pixels; both sides of the published network's input and output */
+#define GFPGAN_SIZE 512 /* pixels a side, of the published input and output */
 
 /* The measures of a network. The generator has `width` channels up to 32 x 32 pixels, and
  * `width * multiplier / 2^(n + 1)` at 64 * 2^n; the U-Net half of them. */

@@ -342,7 +342,7 @@ static bool isnet_leave(struct isnet *isnet, const struct tensor *src, float *re
         engine_tensor_plain(engine, 1, src->height, src->width, &side, err) &&
         conv_run(engine, isnet->side1, src, &(struct conv_options){ .padding = 1 }, &side, err) &&
         plane_resize(engine, &side, PLANE_BILINEAR, &matte, err) &&
-        plane_sigmoid(engine, &matte, &matte, err);
+        plane_activate(engine, &matte, PLANE_SIGMOID, 0, &matte, err);
     engine_release(engine, mark);
     return ok;
 }

@@ -205,8 +205,8 @@ static bool restoreformer_choose(struct restoreformer *network, const struct ten
     return ok;
 }
 
-/* The encoder. ret_first and ret_second, like `x`, are [deepest][h][w]: the features that the
- * decoder asks with. x and `chosen` ([code_columns][h][w]) are the codes, before the decoder. */
+/* The encoder. first and second, [deepest][h][w], are the features that the decoder asks with;
+ * chosen, [code_columns][h][w], the codes. */
 static bool restoreformer_encode(struct restoreformer *network, const float *face,
                                  const struct tensor *first, const struct tensor *second,
                                  const struct tensor *chosen, struct err *err)

@@ -3,7 +3,7 @@
 struct tiles tiles_cut(int length, int tile, int border)
 {
     struct tiles tiles = { .length = length, .border = border, .count = 1, .core = length };
-    int least = 4 * border + TILES_STEP;
+    int least = 4 * border + 2 * TILES_STEP; /* so that every core has TILES_STEP pixels */
     tile = tile > least ? tile : least;
     if (length <= tile)
         return tiles;

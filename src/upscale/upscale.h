@@ -37,7 +37,8 @@ struct upscale_options {
  * some, is enlarged by the network as a gray picture. Values are rounded to the source's bits at
  * the network's size and then resized as OpenCV's INTER_LANCZOS4 does when scale is not the
  * network's factor (what Real-ESRGAN does). Free with image_done. ERR_TOO_LARGE beyond
- * UPSCALE_PIXELS_MAX, ERR_INVALID for a side under one pixel, ERR_CANCELED, ERR_NO_MEMORY. */
+ * UPSCALE_PIXELS_MAX or UPSCALE_SIDE_MAX and ERR_INVALID for a side under one pixel are told before
+ * anything is computed. ERR_CANCELED, ERR_NO_MEMORY. One call at a time per engine. */
 bool upscaler_run(struct upscaler *upscaler, const struct image *source,
                   const struct upscale_options *options, struct image *ret_result, struct err *err);
 

@@ -194,7 +194,8 @@ static bool file_map(const char *path, struct weights_map *ret_map, struct err *
     close(fd);
     if (map == MAP_FAILED)
         return err_sys(err, ERR_NO_MEMORY, sys, "The weight file cannot be mapped.");
-    *ret_map = (struct weights_map){ map, bytes };
+    ret_map->bytes = map;
+    ret_map->len = bytes;
     return true;
 }
 

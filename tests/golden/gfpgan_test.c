@@ -1,11 +1,15 @@
-/* GFPGAN with seeded weights against PyTorch (tests/reference/restorers.py), stage by stage. */
+/* GFPGAN with seeded weights against PyTorch (tests/reference/restorers.py), stage by stage.
+ *
+ * Measured with AVX-512: f32 3e-6 at most, in any stage. bf16: 1.1e-2 in the picture, 1.9e-2 in the
+ * worst stage, and 1.6e-2 in the small network: each of some 40 layers on the way rounds to 8 bits,
+ * and what the style codes are off by is the same for a whole plane. */
 #include "golden/restorers.h"
 
 #include "nn/gfpgan.h"
 
 #define FIXTURE "tests/golden/gfpgan.safetensors"
 #define LIMIT_F32 1e-4
-#define LIMIT_BF16 5e-2
+#define LIMIT_BF16 3e-2
 
 static const struct gfpgan_config small = { 64, 64, 1, 48 };
 
@@ -59,8 +63,8 @@ static void network_free(struct network *network)
     free(network->restored);
 }
 
-/* Run it once, comparing; returns the image's difference and the worst stage's. */
-static double network_compare(struct network *network, const char *prefix, double *ret_worst)
+/* Run it once, comparing. */
+static void network_compare(struct network *network, const char *prefix, double *ret_worst)
 {
     struct restorers_seen seen = { .prefix = prefix, .stages_left = -1 };
     struct weights *fixture = NULL;
@@ -75,20 +79,18 @@ static double network_compare(struct network *network, const char *prefix, doubl
     gfpgan_watch(network->gfpgan, &(struct stage_watch){ 0 });
     weights_close(fixture);
     *ret_worst = seen.worst;
-    return seen.last;
 }
 
-static double compare(const struct gfpgan_config *config, const char *prefix,
-                      enum engine_precision precision, double *ret_worst)
+static void compare(const struct gfpgan_config *config, const char *prefix,
+                    enum engine_precision precision, double *ret_worst)
 {
     struct network network;
     *ret_worst = 0;
     if (!network_new(config, precision, strcmp(prefix, "quiet") != 0, &network))
-        return 0;
-    double difference = network_compare(&network, prefix, ret_worst);
+        return;
+    network_compare(&network, prefix, ret_worst);
     print_message("arena: %zu MB\n", engine_arena_bytes_peak(network.engine) >> 20);
     network_free(&network);
-    return difference;
 }
 
 static void test_keys_are_those_of_the_state_dict(void **state)
@@ -129,9 +131,12 @@ static void test_bf16_is_near_the_reference(void **state)
 {
     double worst;
     (void)state;
-    assert_true(compare(&small, "small", ENGINE_BF16, &worst) < LIMIT_BF16);
-    if (!COMPARE_SANITIZED)
-        assert_true(compare(&gfpgan_published, "full", ENGINE_BF16, &worst) < LIMIT_BF16);
+    compare(&small, "small", ENGINE_BF16, &worst);
+    assert_true(worst < LIMIT_BF16);
+    if (COMPARE_SANITIZED)
+        return;
+    compare(&gfpgan_published, "full", ENGINE_BF16, &worst);
+    assert_true(worst < LIMIT_BF16);
 }
 
 static void test_again_gives_the_same_bits(void **state)

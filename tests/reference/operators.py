@@ -78,7 +78,7 @@ def planes():
             cases.add([PAD, c, h, w, border, top, left, bottom, right], out)
     for c, h, w, top, left, height, width in [(17, 7, 9, 2, 3, 4, 5), (5, 3, 3, 0, 0, 3, 3), (30, 5, 5, 4, 4, 1, 1)]:
         cases.add([CROP, c, h, w, top, left, height, width], src(c, h, w)[:, top : top + height, left : left + width])
-    for ratio, c, h, w in [(2, 3, 4, 5), (2, 17, 2, 3), (4, 5, 3, 2), (3, 20, 2, 1), (2, 64, 2, 2), (4, 48, 1, 2)]:
+    for ratio, c, h, w in [(2, 3, 4, 5), (2, 17, 2, 3), (4, 5, 3, 2), (3, 20, 2, 1), (2, 64, 2, 2), (4, 48, 1, 2), (5, 17, 1, 2)]:
         cases.add([SHUFFLE, c * ratio * ratio, h, w, ratio], F.pixel_shuffle(src(c * ratio * ratio, h, w)[None], ratio)[0])
         cases.add([UNSHUFFLE, c, h * ratio, w * ratio, ratio], F.pixel_unshuffle(src(c, h * ratio, w * ratio)[None], ratio)[0])
     for c, h, w in [(5, 3, 7), (24, 4, 5), (17, 1, 1)]:

@@ -138,8 +138,8 @@ static void threads_change_nothing(void **state)
     assert_true(matrix_multiply_transposed(engine, &a, &b, &two, &err));
     assert_true(matrix_multiply_transposed(other, &a, &b, &one, &err));
     for (int row = 0; row < 211; row++)
-        assert_memory_equal(one.data + (size_t)row * one.stride, two.data + (size_t)row * two.stride,
-                            130 * sizeof(float));
+        assert_memory_equal(one.data + (size_t)row * one.stride,
+                            two.data + (size_t)row * two.stride, 130 * sizeof(float));
     engine_free(other);
 }
 
@@ -168,9 +168,9 @@ static void activations_are_exact_to_f32(void **state)
             for (int row = 0; row < COUNT; row++) {
                 double v = (double)x.data[(size_t)row * x.stride];
                 double inner = 0.79788456080286536 * (v + 0.044715 * v * v * v);
-                double exact = kind == LINEAR_SILU ? v / (1 + exp(-v)) :
-                               kind == LINEAR_GELU ? v * (1 + erf(v * 0.70710678118654752)) / 2 :
-                                                     v * (1 + tanh(inner)) / 2;
+                double exact = kind == LINEAR_SILU   ? v / (1 + exp(-v))
+                               : kind == LINEAR_GELU ? v * (1 + erf(v * 0.70710678118654752)) / 2
+                                                     : v * (1 + tanh(inner)) / 2;
                 double got = (double)y.data[(size_t)row * y.stride];
                 worst = fmax(worst, fabs(got - exact) / fmax(fabs(v), 1e-3));
             }
