@@ -2,7 +2,7 @@
  * Where both have the same size the band is the result itself and nothing is copied. Otherwise a
  * band is resized as soon as it is whole, and only the last few of its rows, as wide as the result,
  * are kept for the next.
- * Not here: what fills a band (upscale.c), the arithmetic of resizing (image/resample.h). */
+ * Not here: what fills a band (upscaler.c), the arithmetic of resizing (image/resample.h). */
 #ifndef MIMEO_UPSCALE_BANDS_H
 #define MIMEO_UPSCALE_BANDS_H
 

@@ -7,7 +7,7 @@
  *
  * Tiles have the same length as far as whole pixels allow, so that none is mostly border; cores
  * follow each other without gaps; at the picture's edges there is no border.
- * Not here: what is done with a tile (upscale.c). */
+ * Not here: what is done with a tile (upscaler.c). */
 #ifndef MIMEO_UPSCALE_TILES_H
 #define MIMEO_UPSCALE_TILES_H
 

@@ -1,11 +1,11 @@
-"""GFPGAN by other engines, the other side of bench/gfpgan.sh: prints the line that bench-gfpgan prints.
+"""Networks by other engines, the other side of bench/network.sh: prints the line that bench-network prints.
 
-    python bench/gfpgan_peers.py export --onnx gfpgan.onnx [--network gfpgan|restoreformer]
+    python bench/network_peers.py export --onnx network.onnx [--network gfpgan|restoreformer|ddcolor-large|ddcolor-tiny]
                                  [--modulation planes|weights]
-    python bench/gfpgan_peers.py onnxruntime|openvino|torch --onnx gfpgan.onnx [--precision f32|bf16]
+    python bench/network_peers.py onnxruntime|openvino|torch --onnx network.onnx [--precision f32|bf16]
                                  [--threads 2] [--runs 5] [--dump out.f32] [--network ...]
 
-Needs what tests/reference/restorers.py needs and, of these, what it runs: onnx onnxruntime
+Needs what tests/reference/{restorers,ddcolor}.py need and, of these, what it runs: onnx onnxruntime
 openvino. The weights are seeded (tests/reference/seeded.py); the network is the reference's, with the
 stored noise maps. --modulation weights is the reference as it stands; planes, the default, computes the
 same with constant weights, which engines do faster. torch runs under inference_mode, in its usual layout: the
@@ -39,7 +39,7 @@ def modulate_planes(module, source, style):
     return result * torch.rsqrt(lengths)[:, :, None, None]
 
 
-def network(name, modulation):
+def restorer(name, modulation):
     import torch
     import restorers
     import seeded
@@ -59,7 +59,28 @@ def network(name, modulation):
     return Whole().eval()
 
 
-def face():
+def colorizer(name):
+    """Spectral norms divided out of the weights, as any export for inference has it."""
+    import ddcolor
+    import seeded
+    import torch
+    model = seeded.fill(ddcolor.network("convnext-l" if name == "ddcolor-large" else "convnext-t", 512))
+    model.mean.copy_(torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+    model.std.copy_(torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+    for module in model.modules():
+        if hasattr(module, "weight_orig"):
+            torch.nn.utils.remove_spectral_norm(module)
+    return model
+
+
+def network(name, modulation):
+    return colorizer(name) if name.startswith("ddcolor") else restorer(name, modulation)
+
+
+def picture_for(name):
+    if name.startswith("ddcolor"):
+        import ddcolor
+        return ddcolor.picture(512).numpy()
     import restorers
     return restorers.face(512).numpy()
 
@@ -67,8 +88,8 @@ def face():
 def export(options):
     import torch
     with torch.no_grad():
-        torch.onnx.export(network(options.network, options.modulation), (torch.from_numpy(face()),), options.onnx,
-                          input_names=["face"], output_names=["restored"], opset_version=18, dynamo=False)
+        torch.onnx.export(network(options.network, options.modulation), (torch.from_numpy(picture_for(options.network)),), options.onnx,
+                          input_names=["picture"], output_names=["result"], opset_version=18, dynamo=False)
 
 
 def by_onnxruntime(options):
@@ -77,7 +98,7 @@ def by_onnxruntime(options):
     session_options.intra_op_num_threads = options.threads
     session_options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(options.onnx, session_options, providers=["CPUExecutionProvider"])
-    return lambda picture: session.run(["restored"], {"face": picture})[0]
+    return lambda picture: session.run(["result"], {"picture": picture})[0]
 
 
 def by_openvino(options):
@@ -93,18 +114,19 @@ def by_torch(options):
     import torch
     torch.set_num_threads(options.threads)
     kind = torch.bfloat16 if options.precision == "bf16" else torch.float32
-    module = network(options.network, options.modulation).to(kind)
+    module = network(options.network, options.modulation).to(kind).to(memory_format=torch.channels_last)
 
     def run(picture):
+        source = torch.from_numpy(picture).to(kind).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            return module(torch.from_numpy(picture).to(kind)).float().numpy()
+            return module(source).float().numpy()
     return run
 
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("engine", choices=["export", "onnxruntime", "openvino", "torch"])
-    parser.add_argument("--network", default="gfpgan", choices=["gfpgan", "restoreformer"])
+    parser.add_argument("--network", default="gfpgan", choices=["gfpgan", "restoreformer", "ddcolor-large", "ddcolor-tiny"])
     parser.add_argument("--modulation", default="planes", choices=["planes", "weights"])
     parser.add_argument("--onnx")
     parser.add_argument("--precision", default="f32", choices=["f32", "bf16"])
@@ -114,12 +136,12 @@ def main():
     options = parser.parse_args()
     if options.engine == "export":
         return export(options)
-    picture = face()
+    picture = picture_for(options.network)
     run = {"onnxruntime": by_onnxruntime, "openvino": by_openvino, "torch": by_torch}[options.engine](options)
     times, cpu = [], []
     for _ in range(options.runs + 1):
         start, cpu_start = time.perf_counter(), time.process_time()
-        restored = run(picture)
+        result = run(picture)
         times.append((time.perf_counter() - start) * 1e3)
         cpu.append((time.process_time() - cpu_start) * 1e3)
     first, times = times[0], sorted(times[1:])
@@ -127,7 +149,7 @@ def main():
           f" best_ms={times[0]:.1f} best_cpu_ms={min(cpu):.1f} first_ms={first:.1f}"
           f" peak_rss_mb={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} threads={options.threads}")
     if options.dump:
-        numpy.ascontiguousarray(restored, dtype=numpy.float32).tofile(options.dump)
+        numpy.ascontiguousarray(result, dtype=numpy.float32).tofile(options.dump)
 
 
 if __name__ == "__main__":

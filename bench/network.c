@@ -1,18 +1,21 @@
-/* bench: runner. One 512x512 face by GFPGAN or RestoreFormer: time, memory, and the result to
- * compare with another engine.
+/* bench: runner. One 512x512 picture by GFPGAN, RestoreFormer or DDColor: time, memory, and the
+ * result to compare with another engine.
  *
- *     bench-gfpgan [--network gfpgan|restoreformer] [--weights FILE] [--threads 2] [--runs 5]
- *                  [--isa plain|avx2|avx512] [--precision f32|bf16] [--stages yes]
- *                  [--dump out.f32] [--compare reference.f32]
+ *     bench-network [--network gfpgan|restoreformer|ddcolor-large|ddcolor-tiny]
+ *                   [--weights FILE] [--threads 2] [--runs 5]
+ *                   [--isa plain|avx2|avx512] [--precision f32|bf16] [--stages yes]
+ *                   [--dump out.f32] [--compare reference.f32]
  *
- * Without --weights: seeded ones, which bench/gfpgan_peers.py has too (tests/golden/seeded.h). The
- * face is a pattern that both make. Prints one line of key=value pairs and, with --stages, what
- * each stage of the network took. bench/gfpgan.sh runs it in turn with its peers. */
+ * Without --weights: seeded ones, which bench/network_peers.py has too (tests/golden/seeded.h). The
+ * picture is a pattern that both make. Prints one line of key=value pairs and, with --stages, what
+ * each stage of a network that tells its stages took. bench/network.sh runs it in turn with its
+ * peers. */
 #include "../tests/golden/seeded.h"
 
 #include "base/err.h"
 #include "engine/engine.h"
 #include "nn/checkpoint.h"
+#include "nn/ddcolor.h"
 #include "nn/gfpgan.h"
 #include "nn/restoreformer.h"
 #include "nn/stage.h"
@@ -21,11 +24,25 @@
 #include <time.h>
 
 #define SIZE 512
-#define COUNT ((size_t)3 * SIZE * SIZE)
+#define PLANE ((size_t)SIZE * SIZE)
+#define COUNT (3 * PLANE) /* numbers of a picture; results have as many or fewer */
 #define RUNS_MAX 1000
 #define STAGES_MAX 64
-#define GFPGAN_FLOP_1E9 395.6 /* of the direct convolutions, per face */
-#define RESTOREFORMER_FLOP_1E9 682.6
+
+enum kind { KIND_GFPGAN, KIND_RESTOREFORMER, KIND_DDCOLOR };
+
+static const struct network {
+    const char *name;
+    enum kind kind;
+    double flop_1e9; /* of the direct convolutions and products, per picture */
+    size_t results;  /* numbers */
+    const struct convnext_config *encoder; /* of DDColor */
+} networks[] = {
+    { "gfpgan", KIND_GFPGAN, 395.6, 3 * PLANE, NULL },
+    { "restoreformer", KIND_RESTOREFORMER, 682.6, 3 * PLANE, NULL },
+    { "ddcolor-large", KIND_DDCOLOR, 524.4, 2 * PLANE, &ddcolor_large },
+    { "ddcolor-tiny", KIND_DDCOLOR, 193.0, 2 * PLANE, &ddcolor_tiny },
+};
 
 struct stage {
     char name[32];
@@ -34,11 +51,13 @@ struct stage {
 
 struct bench {
     const char *weights, *dump, *compare;
-    bool restoreformer, stages;
+    const struct network *network;
+    bool stages;
     int runs;
     struct engine_options engine;
     struct gfpgan *gfpgan;
-    struct restoreformer *other;
+    struct restoreformer *restoreformer;
+    struct ddcolor *ddcolor;
     struct stage stage[STAGES_MAX];
     int stage_count, stage_at;
     double stage_start;
@@ -65,17 +84,27 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool file_floats(const char *path, const char *mode, float *values)
+static bool file_floats(const char *path, const char *mode, float *values, size_t count)
 {
     FILE *file = fopen(path, mode);
     bool write = mode[0] == 'w', ok = file;
-    ok = ok && (write ? fwrite(values, sizeof *values, COUNT, file)
-                      : fread(values, sizeof *values, COUNT, file)) == COUNT;
+    ok = ok && (write ? fwrite(values, sizeof *values, count, file)
+                      : fread(values, sizeof *values, count, file)) == count;
     if (file && fclose(file) != 0)
         ok = false;
     if (!ok)
-        fprintf(stderr, "bench-gfpgan: cannot %s '%s'\n", write ? "write" : "read", path);
+        fprintf(stderr, "bench-network: cannot %s '%s'\n", write ? "write" : "read", path);
     return ok;
+}
+
+/* Gray, as tests/reference/ddcolor.py makes it. */
+static void make_gray(float *picture)
+{
+    for (int c = 0; c < 3; c++)
+        for (int y = 0; y < SIZE; y++)
+            for (int x = 0; x < SIZE; x++)
+                *picture++ = (float)(0.5 + 0.25 * sin(0.07 * x + 0.031 * y) +
+                                     0.2 * cos(0.0023 * x * y / (1 + SIZE / 256.0)));
 }
 
 static void make_face(float *face)
@@ -103,11 +132,10 @@ static bool option(struct bench *bench, const char *name, const char *value)
         bench->engine.threads = (int)strtol(value, NULL, 10);
     else if (strcmp(name, "--stages") == 0)
         bench->stages = strcmp(value, "yes") == 0;
-    else if (strcmp(name, "--network") == 0 && strcmp(value, "gfpgan") == 0)
-        bench->restoreformer = false;
-    else if (strcmp(name, "--network") == 0 && strcmp(value, "restoreformer") == 0)
-        bench->restoreformer = true;
     else {
+        for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++)
+            if (strcmp(name, "--network") == 0 && strcmp(value, networks[i].name) == 0)
+                return bench->network = &networks[i], true;
         for (int i = 0; i < 4; i++) {
             if (strcmp(name, "--isa") == 0 && strcmp(value, isas[i]) == 0)
                 return bench->engine.isa = (enum engine_isa)i, true;
@@ -119,19 +147,19 @@ static bool option(struct bench *bench, const char *name, const char *value)
     return true;
 }
 
-static bool compare(const char *path, const float *restored)
+static bool compare(const char *path, const float *restored, size_t count)
 {
-    float *reference = malloc(COUNT * sizeof *reference);
-    bool ok = reference && file_floats(path, "rb", reference);
+    float *reference = malloc(count * sizeof *reference);
+    bool ok = reference && file_floats(path, "rb", reference, count);
     double largest = 0, peak = 0, sum = 0;
-    for (size_t i = 0; ok && i < COUNT; i++) {
+    for (size_t i = 0; ok && i < count; i++) {
         double difference = fabs((double)restored[i] - (double)reference[i]);
         largest = difference > largest ? difference : largest;
         peak = fmax(peak, fabs((double)reference[i]));
         sum += difference;
     }
     if (ok)
-        printf(" max_relative=%.3g mean_relative=%.3g", largest / peak, sum / (double)COUNT / peak);
+        printf(" max_relative=%.3g mean_relative=%.3g", largest / peak, sum / (double)count / peak);
     free(reference);
     return ok;
 }
@@ -160,8 +188,19 @@ static bool run_once(struct bench *bench, const float *face, float *restored, do
     double start = now_ms(), cpu_start = cpu_ms();
     bench->stage_start = cpu_start;
     bench->stage_at = 0;
-    if (!(bench->restoreformer ? restoreformer_run(bench->other, face, restored, err)
-                               : gfpgan_run(bench->gfpgan, face, restored, err)))
+    bool ok = false;
+    switch (bench->network->kind) {
+    case KIND_GFPGAN:
+        ok = gfpgan_run(bench->gfpgan, face, restored, err);
+        break;
+    case KIND_RESTOREFORMER:
+        ok = restoreformer_run(bench->restoreformer, face, restored, err);
+        break;
+    case KIND_DDCOLOR:
+        ok = ddcolor_run(bench->ddcolor, face, SIZE, SIZE, restored, NULL, err);
+        break;
+    }
+    if (!ok)
         return false;
     *ret_ms = now_ms() - start;
     *ret_cpu_ms = cpu_ms() - cpu_start;
@@ -171,7 +210,6 @@ static bool run_once(struct bench *bench, const float *face, float *restored, do
 static bool measure(struct bench *bench, const float *face, float *restored, struct err *err)
 {
     double times[RUNS_MAX], cpu[RUNS_MAX], first, first_cpu;
-    double flop = bench->restoreformer ? RESTOREFORMER_FLOP_1E9 : GFPGAN_FLOP_1E9;
     if (!run_once(bench, face, restored, &first, &first_cpu, err))
         return false;
     bench->stage_count = 0;
@@ -184,31 +222,59 @@ static bool measure(struct bench *bench, const float *face, float *restored, str
     printf("engine=mimeo precision=%s median_ms=%.1f best_ms=%.1f best_cpu_ms=%.1f first_ms=%.1f "
            "gflops=%.0f",
            bench->engine.precision == ENGINE_BF16 ? "bf16" : "f32", median, times[0], cpu[0], first,
-           flop / median * 1e3);
+           bench->network->flop_1e9 / median * 1e3);
     return true;
+}
+
+static struct keys *network_keys(const struct network *network)
+{
+    if (network->kind == KIND_GFPGAN)
+        return gfpgan_keys(&gfpgan_published);
+    if (network->kind == KIND_RESTOREFORMER)
+        return restoreformer_keys(&restoreformer_published);
+    struct keys *keys = keys_new("DDColor");
+    if (keys)
+        ddcolor_keys(keys, network->encoder);
+    return keys;
+}
+
+/* Bind the weights to the network. */
+static bool network_bind(struct bench *bench, struct engine *engine, struct weights *weights,
+                         struct err *err)
+{
+    const struct stage_watch watch = { bench->stages ? see : NULL, bench };
+    bool ok = false;
+    checkpoint_enter(weights);
+    switch (bench->network->kind) {
+    case KIND_GFPGAN:
+        ok = gfpgan_new(engine, weights, NULL, &bench->gfpgan, err);
+        if (ok)
+            gfpgan_watch(bench->gfpgan, &watch);
+        break;
+    case KIND_RESTOREFORMER:
+        ok = restoreformer_new(engine, weights, NULL, &bench->restoreformer, err);
+        if (ok)
+            restoreformer_watch(bench->restoreformer, &watch);
+        break;
+    case KIND_DDCOLOR:
+        ok = ddcolor_new(engine, weights, &bench->ddcolor, err);
+        break;
+    }
+    return ok;
 }
 
 /* Make the network, of a file or of seeded weights. */
 static bool network_new(struct bench *bench, struct engine *engine, struct err *err)
 {
-    const struct stage_watch watch = { bench->stages ? see : NULL, bench };
     struct weights *weights = NULL;
-    struct keys *keys = bench->restoreformer ? restoreformer_keys(&restoreformer_published)
-                                             : gfpgan_keys(&gfpgan_published);
+    struct keys *keys = network_keys(bench->network);
     void *file = NULL;
     size_t bytes = 0;
-    if (!bench->weights)
+    if (keys && !bench->weights)
         file = seeded_file(keys, &bytes);
     bool ok = bench->weights ? weights_open(bench->weights, &weights, err)
                              : weights_open_memory(file, bytes, &weights, err);
-    if (ok)
-        checkpoint_enter(weights);
-    ok = ok && (bench->restoreformer ? restoreformer_new(engine, weights, NULL, &bench->other, err)
-                                     : gfpgan_new(engine, weights, NULL, &bench->gfpgan, err));
-    if (ok && bench->restoreformer)
-        restoreformer_watch(bench->other, &watch);
-    else if (ok)
-        gfpgan_watch(bench->gfpgan, &watch);
+    ok = ok && network_bind(bench, engine, weights, err);
     weights_close(weights);
     keys_free(keys);
     free(file);
@@ -228,37 +294,40 @@ static bool run(struct bench *bench, const float *face, float *restored, struct 
                bench->engine.threads);
     }
     gfpgan_free(bench->gfpgan);
-    restoreformer_free(bench->other);
+    restoreformer_free(bench->restoreformer);
+    ddcolor_free(bench->ddcolor);
     engine_free(engine);
     return ok;
 }
 
 int main(int argc, char **argv)
 {
-    struct bench bench = { .runs = 5, .engine = { .threads = 2 } };
+    struct bench bench = { .network = networks, .runs = 5, .engine = { .threads = 2 } };
     struct err err = { 0 };
     for (int i = 1; i < argc; i += 2)
         if (i + 1 >= argc || !option(&bench, argv[i], argv[i + 1])) {
-            fprintf(stderr, "bench-gfpgan: bad option '%s'; see bench/gfpgan.c\n", argv[i]);
+            fprintf(stderr, "bench-network: bad option '%s'; see bench/network.c\n", argv[i]);
             return 2;
         }
     if (bench.runs < 1 || bench.runs > RUNS_MAX) {
-        fprintf(stderr, "bench-gfpgan: --runs must be 1 to %d\n", RUNS_MAX);
+        fprintf(stderr, "bench-network: --runs must be 1 to %d\n", RUNS_MAX);
         return 2;
     }
     float *face = malloc(COUNT * sizeof *face), *restored = malloc(COUNT * sizeof *restored);
     bool ok = face && restored;
-    if (ok)
+    if (ok && bench.network->kind == KIND_DDCOLOR)
+        make_gray(face);
+    else if (ok)
         make_face(face);
     if (ok && !run(&bench, face, restored, &err)) {
-        fprintf(stderr, "bench-gfpgan: %s%s\n", err.detail, err.cause);
+        fprintf(stderr, "bench-network: %s%s\n", err.detail, err.cause);
         ok = false;
     }
-    ok = ok && (!bench.compare || compare(bench.compare, restored));
+    ok = ok && (!bench.compare || compare(bench.compare, restored, bench.network->results));
     printf("\n");
     for (int i = 0; i < bench.stage_count; i++)
         printf("  %-12s %7.2f ms\n", bench.stage[i].name, bench.stage[i].best_ms);
-    ok = ok && (!bench.dump || file_floats(bench.dump, "wb", restored));
+    ok = ok && (!bench.dump || file_floats(bench.dump, "wb", restored, bench.network->results));
     free(face);
     free(restored);
     return ok ? 0 : 1;

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Benchmark: one 512x512 face by GFPGAN (or RestoreFormer), Mimeo against ONNX Runtime, OpenVINO and
-# PyTorch, in turn, with the same seeded weights, face and number of threads. Prints every run, then
+# Benchmark: one 512x512 picture by GFPGAN, RestoreFormer or DDColor, Mimeo against ONNX Runtime,
+# OpenVINO and PyTorch, in turn, with the same seeded weights, picture and number of threads. Prints every run, then
 # each peer's time divided by Mimeo's (wall time, medians; and processor time, best of all runs, which
 # is what to look at on a busy machine, with 1 thread) and the largest difference of the result.
 #
-#     bench/gfpgan.sh [rounds] [threads] [gfpgan|restoreformer]
+#     bench/network.sh [rounds] [threads] [gfpgan|restoreformer|ddcolor-large|ddcolor-tiny]
 #
-# Needs: a build (BUILD, default build) and PYTHON (default python3) with what bench/gfpgan_peers.py
+# Needs: a build (BUILD, default build) and PYTHON (default python3) with what bench/network_peers.py
 # names. bf16 is left out where the processor has no instructions for it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +21,7 @@ grep -q avx512_bf16 /proc/cpuinfo && precisions="f32 bf16"
 peer() {
     engine=$1
     shift
-    "$python" "$here/gfpgan_peers.py" "$engine" --network "$network" --onnx "$work/network.onnx" "$@"
+    "$python" "$here/network_peers.py" "$engine" --network "$network" --onnx "$work/network.onnx" "$@"
 }
 peer export >&2
 : >"$work/log"
@@ -31,7 +31,7 @@ while [ "$round" -lt "$rounds" ]; do
     for precision in $precisions; do
         peer openvino --threads "$threads" --precision "$precision" | tee -a "$work/log"
         peer torch --threads "$threads" --precision "$precision" | tee -a "$work/log"
-        "$build/bench-gfpgan" --network "$network" --threads "$threads" --precision "$precision" \
+        "$build/bench-network" --network "$network" --threads "$threads" --precision "$precision" \
             --compare "$work/reference.f32" | tee -a "$work/log"
     done
     round=$((round + 1))
