@@ -18,6 +18,7 @@ import os
 import pathlib
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -169,6 +170,7 @@ def main():
         for turn in range(args.rounds + 1):  # the first one warms up
             for name, run in engines:
                 milliseconds, results[name] = run()
+                print(f"round {turn}: {name} {milliseconds:.0f} ms", file=sys.stderr, flush=True)
                 if turn > 0:
                     times[name].append(milliseconds)
     reference = next((r for r in results.values() if r is not None), None)

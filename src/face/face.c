@@ -255,6 +255,8 @@ bool face_restore_points(const struct face_networks *networks, int threads,
             face_paste(canvas, &to_canvas[i], work.face, work.mask, threads);
     }
     work_free(&work);
+    if (total > 0)
+        canvas->is_gray = false; /* the networks give colors, also to a gray face */
     if (ok && total > 0)
         report(options, total, total);
     if (ok)

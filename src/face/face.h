@@ -38,8 +38,9 @@ struct face_options {
 };
 
 /* Restore the faces of `source` into `canvas`, which shows the same picture enlarged by a whole or
- * broken factor canvas.width / source.width (alpha and all that is no face stays). ret_faces: how
- * many there were; none is no error. ERR_CANCELED, ERR_NO_MEMORY. */
+ * broken factor canvas.width / source.width (alpha and all that is no face stays; a canvas that got
+ * a face is no longer is_gray). ret_faces: how many there were; none is no error. ERR_CANCELED,
+ * ERR_NO_MEMORY. */
 bool face_restore(struct face_restorer *restorer, const struct image *source, struct image *canvas,
                   const struct face_options *options, int *ret_faces, struct err *err);
 

@@ -13,6 +13,10 @@
 /* Only what is surely a face; GFPGAN's figures. */
 static const struct retinaface_limits search_limits = { .confidence = 0.97f, .overlap = 0.4f };
 
+/* Pixels a side. In less there is no face whose eyes are as far apart as face.c wants them, and
+ * under 5 oneDNN has no kernel for the detector's first convolution. */
+#define SEARCH_SIDE_MIN 8
+
 _Static_assert(FACE_COUNT_MAX == RETINAFACE_FACES_MAX, "room for all faces");
 
 static long long padded(int side)
@@ -98,6 +102,11 @@ bool face_search(struct engine *engine, struct retinaface *retinaface, const str
     struct retinaface_face *faces = calloc(FACE_COUNT_MAX, sizeof *faces);
     void *small = NULL;
     int count = 0;
+    if (size.width < SEARCH_SIDE_MIN || size.height < SEARCH_SIDE_MIN) {
+        free(faces);
+        *ret_count = 0;
+        return true;
+    }
     bool ok = faces || err_set(err, ERR_NO_MEMORY, "There is no memory for the faces.");
     ok = ok && (!shrunk || search_shrink(picture, size, &small, err)) &&
          search_run(engine, retinaface, shrunk ? small : picture->pixels, picture->bits, size,

@@ -301,13 +301,17 @@ static bool picture_process(struct gfpgan_model *model, struct job *job, struct 
     double scale = job_number(job, "scale");
     int width = image->width, height = image->height;
     struct image canvas = { 0 };
+    if (height < LOW_PIXELS && width > UPSCALE_SIDE_MAX / 2) /* before that much is made of it */
+        return err_set(err, ERR_TOO_LARGE,
+                       "The image is too long: %d x %d pixels, where at most %d a side can be "
+                       "enlarged if it is less than %d high.",
+                       width, height, UPSCALE_SIDE_MAX / 2, LOW_PIXELS);
     if (height < LOW_PIXELS && !picture_resize(image, (struct resize_size){ 2 * width, 2 * height },
                                                RESAMPLE_LANCZOS4, err))
         return false;
     bool ok = picture_enlarge(model, job, image, &canvas, err) &&
               result_resize(job, scale, image, &canvas, err);
-    if (ok &&
-        (canvas.width != (int)floor(width * scale) || canvas.height != (int)floor(height * scale)))
+    if (ok && (canvas.width != floor(width * scale) || canvas.height != floor(height * scale)))
         job_log(job,
                 "The result has %d x %d pixels, %.3g times the input's: scale is reckoned as "
                 "the original does, see the model's readme.",

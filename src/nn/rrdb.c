@@ -1,11 +1,11 @@
 #include "nn/rrdb.h"
 
 #include "base/err.h"
-#include "engine/conv.h"
 #include "engine/plane.h"
 #include "nn/bind.h"
 #include "nn/checkpoint.h"
 #include "nn/keys.h"
+#include "nn/rrdb_private.h"
 #include "weights/weights.h"
 
 #include <stdint.h>
@@ -15,33 +15,12 @@
 
 #define RRDB_SLOPE 0.2f  /* of the leaky ReLUs */
 #define RRDB_SCALE 0.2f  /* of what a block adds */
-#define RRDB_DENSE 3     /* dense blocks in an RRDB */
-#define RRDB_CONVS 5     /* convolutions in a dense block */
-#define RRDB_HALO 2      /* rows at the network's size that a strip needs beyond its own */
 #define RRDB_STRIP_MIN 8 /* rows of a strip: fewer would be mostly halo */
 #define RRDB_NAME_BYTES 128
 #define RRDB_CHANNELS_MAX 1024
 
-struct rrdb_dense {
-    struct conv_filter *convs[RRDB_CONVS];
-};
-
-struct rrdb_block {
-    struct rrdb_dense dense[RRDB_DENSE];
-};
-
-/* The layers behind the body, in the order of files. */
-enum rrdb_tail { RRDB_BODY, RRDB_UP1, RRDB_UP2, RRDB_HR, RRDB_LAST, RRDB_TAIL };
-
 static const char *const rrdb_tail_names[RRDB_TAIL] = { "conv_body", "conv_up1", "conv_up2",
                                                         "conv_hr", "conv_last" };
-
-struct rrdb {
-    struct engine *engine;
-    struct rrdb_shape shape;
-    struct conv_filter *first, *tail[RRDB_TAIL];
-    struct rrdb_block *blocks; /* [depth] */
-};
 
 /* ---- Names and shapes ---------------------------------------------------------------------- */
 
@@ -341,6 +320,12 @@ void rrdb_free(struct rrdb *rrdb)
     free(rrdb);
 }
 
+void rrdb_watch(struct rrdb *rrdb, bool (*canceled)(void *context), void *context)
+{
+    rrdb->canceled = canceled;
+    rrdb->context = context;
+}
+
 int rrdb_factor(const struct rrdb *rrdb)
 {
     return rrdb->shape.factor;
@@ -353,9 +338,8 @@ struct rrdb_shape rrdb_shape(const struct rrdb *rrdb)
 
 /* ---- The body ------------------------------------------------------------------------------ */
 
-static bool rrdb_conv(struct rrdb *rrdb, struct conv_filter *filter, const struct tensor *src,
-                      bool leaky, const struct tensor *residual, const struct tensor *dst,
-                      struct err *err)
+bool rrdb_conv(struct rrdb *rrdb, struct conv_filter *filter, const struct tensor *src, bool leaky,
+               const struct tensor *residual, const struct tensor *dst, struct err *err)
 {
     const struct conv_options options = { .padding = 1,
                                           .activation = leaky ? CONV_LEAKY_RELU : CONV_NONE,
@@ -395,13 +379,16 @@ static bool rrdb_run_body(struct rrdb *rrdb, const struct tensor *pixels,
     }
     if (!rrdb_conv(rrdb, rrdb->first, pixels, false, NULL, &narrow[0], err))
         return false;
-    for (int block = 0; block < rrdb->shape.depth; block++)
+    for (int block = 0; block < rrdb->shape.depth; block++) {
+        if (rrdb->canceled && rrdb->canceled(rrdb->context))
+            return err_set(err, ERR_CANCELED, "canceled");
         for (int i = 0; i < RRDB_DENSE; i++) {
             int next = (i + 1) % RRDB_DENSE; /* of the third: the RRDB's input, its residual too */
             if (!rrdb_run_dense(rrdb, &rrdb->blocks[block].dense[i], &wide[i],
                                 next ? &narrow[i] : &narrow[0], &narrow[next], err))
                 return err_while(err, "computing block %d", block);
         }
+    }
     /* conv_first once more costs next to nothing; keeping what it made would cost its memory. */
     return rrdb_conv(rrdb, rrdb->first, pixels, false, NULL, &narrow[1], err) &&
            rrdb_conv(rrdb, rrdb->tail[RRDB_BODY], &narrow[0], false, &narrow[1], features, err);
@@ -417,10 +404,8 @@ static bool rrdb_up(struct rrdb *rrdb, struct conv_filter *filter, const struct 
            rrdb_conv(rrdb, filter, large, true, NULL, dst, err);
 }
 
-/* Rows low .. high of the features to four times as many rows of pixels. The rows next to a cut
- * are wrong, as the convolutions lack theirs; the caller leaves them out. */
-static bool rrdb_run_strip(struct rrdb *rrdb, const struct tensor *features, int low, int high,
-                           struct tensor *ret_pixels, struct err *err)
+bool rrdb_run_strip(struct rrdb *rrdb, const struct tensor *features, int low, int high,
+                    struct tensor *ret_pixels, struct err *err)
 {
     struct engine *engine = rrdb->engine;
     int channels = features->channels, rows = high - low, width = features->width;
@@ -506,8 +491,8 @@ static void rrdb_fold_pixels(const struct tensor *src, int fold, const struct te
 
 /* The source as the first layer wants it: folded, and of the engine's type. Many channels are
  * blocked; of 3 and 12, which fill no block, oneDNN's bf16 takes only plain ones. */
-static bool rrdb_enter(struct rrdb *rrdb, const struct tensor *src, struct tensor *ret_pixels,
-                       struct err *err)
+bool rrdb_enter(struct rrdb *rrdb, const struct tensor *src, struct tensor *ret_pixels,
+                struct err *err)
 {
     struct engine *engine = rrdb->engine;
     struct tensor plain = *src;

@@ -42,6 +42,9 @@ bool rrdb_new(struct engine *engine, struct weights *weights, struct rrdb **ret_
               struct err *err);
 void rrdb_free(struct rrdb *rrdb);
 
+/* Ask before each block, from now on; true ends the run with ERR_CANCELED. NULL: do not ask. */
+void rrdb_watch(struct rrdb *rrdb, bool (*canceled)(void *context), void *context);
+
 int rrdb_factor(const struct rrdb *rrdb);
 struct rrdb_shape rrdb_shape(const struct rrdb *rrdb);
 

@@ -401,9 +401,13 @@ static bool parts_pull(struct pull *pull, struct err *err)
         return true;
     if (!lock_take(pull, err))
         return false;
-    while ((part = part_next(pull)) != NULL) /* some may have come while we waited */
+    while ((part = part_next(pull)) != NULL) { /* some may have come while we waited */
         if (!part_pull(pull, part, err))
             return false;
+        if (registry_weights_find(part, pull->model_folder, true) == NULL) /* or we never end */
+            return err_set(err, ERR_INTERNAL, "what was installed in '%.150s' is gone again",
+                           pull->model_folder);
+    }
     file_remove_tree(pull->work_folder, NULL);
     return true;
 }

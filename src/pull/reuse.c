@@ -1,7 +1,7 @@
 /* Models share networks: a file that another model's folder already has, under the same name and
- * with the published checksum, is not fetched again but linked (or, on file systems without links,
- * copied). Both names then stand for the same bytes; nothing of ours ever writes into a file under
- * its final name. */
+ * with the published checksum, is not fetched again but linked (or, on file systems without links
+ * and where somebody else may write into it, copied). Both names then stand for the same bytes;
+ * nothing of ours ever writes into a file under its final name. */
 #include "pull/pull_private.h"
 
 #include <dirent.h>
@@ -13,6 +13,15 @@
 
 #include "base/err.h"
 #include "base/file.h"
+
+/* Can nobody but us write into the file? Else what was checked could change afterwards. */
+static bool is_ours_alone(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+           (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
 
 /* Hashed here under a name of its own in the work folder, so that what was checked is what is
  * used. */
@@ -27,7 +36,12 @@ static bool take_from(const struct pull_job *job, const char *found)
     if (len < 0 || (size_t)len >= sizeof(copy))
         return false;
     unlink(copy);
-    if (linkat(AT_FDCWD, found, AT_FDCWD, copy, AT_SYMLINK_FOLLOW) != 0)
+    bool linked = linkat(AT_FDCWD, found, AT_FDCWD, copy, AT_SYMLINK_FOLLOW) == 0;
+    if (linked && !is_ours_alone(copy)) {
+        unlink(copy);
+        linked = false;
+    }
+    if (!linked)
         out = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     bool ok = pull_copy_checked(job, out >= 0 ? found : copy, out, job->file->sha256, bytes_max,
                                 "checking", &done, job->file->size, NULL);

@@ -270,6 +270,36 @@ static bool parts_read(const json_t *rows, const struct place *outer,
     return true;
 }
 
+/* Is there, in a part before or earlier in the same form, another file of this one's name? The one
+ * would be put over the other, and never all of them be there. (Forms of one part may share names:
+ * only one of them is installed.) */
+static bool file_name_is_taken(const struct registry_weights *weights, int part, int form, int file)
+{
+    const struct registry_weights_file *own = &weights->parts[part].variants[form].files[file];
+
+    for (int i = 0; i <= part; i++)
+        for (int k = 0; k < weights->parts[i].variant_count; k++) {
+            const struct registry_weights_variant *variant = &weights->parts[i].variants[k];
+            for (int n = 0; n < variant->file_count; n++)
+                if ((i < part || (k == form && n < file)) &&
+                    strcmp(variant->files[n].file, own->file) == 0 &&
+                    strcmp(variant->files[n].sha256, own->sha256) != 0)
+                    return true;
+        }
+    return false;
+}
+
+static bool file_names_check(const struct registry_weights *weights, struct err *err)
+{
+    for (int i = 0; i < weights->part_count; i++)
+        for (int k = 0; k < weights->parts[i].variant_count; k++)
+            for (int n = 0; n < weights->parts[i].variants[k].file_count; n++)
+                if (file_name_is_taken(weights, i, k, n))
+                    return err_set(err, ERR_INVALID, "weights has two different files named '%s'",
+                                   weights->parts[i].variants[k].files[n].file);
+    return true;
+}
+
 static bool rows_read(const json_t *value, struct registry_weights *weights, struct err *err)
 {
     const json_t *variants = member(value, "variants"), *parts = member(value, "parts");
@@ -306,7 +336,7 @@ bool registry_weights_read(const json_t *manifest, struct registry_weights **ret
     struct registry_weights *weights = calloc(1, sizeof(*weights));
     if (weights == NULL)
         return err_set(err, ERR_NO_MEMORY, "memory is short");
-    if (!rows_read(value, weights, err)) {
+    if (!rows_read(value, weights, err) || !file_names_check(weights, err)) {
         free(weights);
         return false;
     }

@@ -9,6 +9,7 @@
 #include "image/image.h"
 #include "nn/checkpoint.h"
 #include "nn/rrdb.h"
+#include "nn/rrdb_stream.h"
 #include "nn/srvgg.h"
 #include "upscale/bands.h"
 #include "upscale/tiles.h"
@@ -21,6 +22,10 @@
 #define RRDB_BORDER_SHALLOW 48
 #define RRDB_DEPTH_SHALLOW 6
 #define SRVGG_TILE 512
+
+/* What a stream of rows may keep: pictures up to about 9,000 pixels wide with the published
+ * networks, half as wide with alpha. Wider ones are cut into tiles. */
+#define STREAM_BYTES_MAX ((size_t)2 << 30)
 
 /* A band of the network's size is kept below this by lower tiles, where the picture is wide. */
 #define BAND_BYTES_MAX ((size_t)256 << 20)
@@ -234,6 +239,86 @@ static bool tiles_run(const struct work *work, struct err *err)
     return true;
 }
 
+/* ---- Streams ------------------------------------------------------------------------------- */
+
+/* Where an RRDBNet's rows come from: the picture's colours, or its alpha as a gray picture. */
+struct rows_source {
+    const struct work *work;
+    bool alpha;
+};
+
+static void rows_read(void *context, int y, float *const ret_rgb[3])
+{
+    const struct rows_source *source = context;
+    for (int c = 0; c < 3; c++)
+        for (int x = 0; x < source->work->source->width; x++)
+            ret_rgb[c][x] =
+                pixel_get(source->work->source, x, y, source->alpha ? 3 : c) / source->work->most;
+}
+
+/* Write the rows that a stream has made, from the network's row `first` on, into the band. */
+static void rows_write(const struct work *work, bool alpha, const struct tensor *dst, int first,
+                       int count)
+{
+    size_t plane = (size_t)dst->height * (size_t)dst->width;
+    for (int y = 0; y < count; y++) {
+        const float *from = (const float *)dst->data + (size_t)y * (size_t)dst->width;
+        const float *rgb[3] = { from, from + plane, from + 2 * plane };
+        row_write(work, rgb, dst->width, alpha, bands_row(work->bands, first + y));
+    }
+}
+
+static bool streams_step(const struct work *work, struct rrdb_stream *streams[2], int *ret_end,
+                         struct err *err)
+{
+    struct engine *engine = work->upscaler->engine;
+    int factor = work->upscaler->factor, rows = RRDB_STREAM_ROWS_MAX;
+    struct tensor dst;
+    size_t mark = engine_mark(engine);
+    bool ok =
+        engine_tensor_plain(engine, 3, rows * factor, work->source->width * factor, &dst, err);
+    for (int alpha = 0; ok && alpha < 2 && streams[alpha]; alpha++) {
+        int first = 0, count = 0;
+        ok = rrdb_stream_next(streams[alpha], &dst, &first, &count, err);
+        if (ok)
+            rows_write(work, alpha, &dst, first * factor, count * factor);
+        *ret_end = first + count;
+    }
+    engine_release(engine, mark);
+    return ok;
+}
+
+/* The whole picture as one, in streams of rows: nothing is computed twice, and there are no cuts.
+ */
+static bool streams_run(const struct work *work, struct err *err)
+{
+    const struct upscale_options *options = work->options;
+    struct rows_source sources[2] = { { work, false }, { work, true } };
+    struct rrdb_stream *streams[2] = { NULL, NULL };
+    int end = 0, done = 0, total = 0;
+    bool ok = true;
+    for (int i = 0; ok && i < 1 + work->source->has_alpha; i++) {
+        const struct rrdb_stream_options rows = { .width = work->source->width,
+                                                  .height = work->source->height,
+                                                  .read = rows_read,
+                                                  .context = &sources[i] };
+        ok = rrdb_stream_new(work->upscaler->rrdb, &rows, &streams[i], err);
+    }
+    if (ok)
+        total = rrdb_stream_steps(streams[0]);
+    while (ok && end < work->source->height) {
+        ok = !is_canceled(work, err) && streams_step(work, streams, &end, err);
+        if (!ok)
+            break;
+        bands_finish(work->bands, end * work->upscaler->factor);
+        if (options->progress)
+            options->progress(options->context, ++done, total);
+    }
+    for (int i = 0; i < 2; i++)
+        rrdb_stream_free(streams[i]);
+    return ok;
+}
+
 static int least(int a, int b)
 {
     return a < b ? a : b;
@@ -257,11 +342,25 @@ static void work_cut(struct work *work)
     work->rows = tiles_cut(work->source->height, height, border);
 }
 
+/* A picture that is more than one tile streams through an RRDBNet, unless the caller wants tiles.
+ */
+static bool work_streams(const struct work *work)
+{
+    const struct upscaler *upscaler = work->upscaler;
+    size_t streams = work->source->has_alpha ? 2 : 1;
+    return upscaler->rrdb && upscaler->factor == 4 && work->options->tile == 0 &&
+           work->columns.count * work->rows.count > 1 &&
+           streams * rrdb_stream_bytes(upscaler->rrdb, work->source->width) <= STREAM_BYTES_MAX;
+}
+
 static bool work_run(struct work *work, struct image *result, struct err *err)
 {
     int factor = work->upscaler->factor, rows = 0;
     work_cut(work);
-    for (int row = 0; row < work->rows.count; row++) {
+    bool streams = work_streams(work);
+    if (streams)
+        rows = RRDB_STREAM_ROWS_MAX;
+    for (int row = 0; !streams && row < work->rows.count; row++) {
         struct tile_span span = tiles_at(&work->rows, row);
         if (span.core_end - span.core_begin > rows)
             rows = span.core_end - span.core_begin;
@@ -272,7 +371,11 @@ static bool work_run(struct work *work, struct image *result, struct err *err)
                                            .threads = engine_threads(work->upscaler->engine) };
     if (!bands_new(&options, result, &work->bands, err))
         return false;
-    bool ok = tiles_run(work, err);
+    if (work->upscaler->rrdb)
+        rrdb_watch(work->upscaler->rrdb, work->options->canceled, work->options->context);
+    bool ok = streams ? streams_run(work, err) : tiles_run(work, err);
+    if (work->upscaler->rrdb)
+        rrdb_watch(work->upscaler->rrdb, NULL, NULL);
     bands_free(work->bands);
     return ok;
 }

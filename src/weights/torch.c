@@ -335,7 +335,7 @@ static bool name_join(struct torch_reader *reader, struct str prefix,
     else
         return true;
     size_t at = prefix.len ? prefix.len + 1 : 0;
-    if (text.len > WEIGHTS_NAME_LEN_MAX - at || at + text.len == 0)
+    if (at > WEIGHTS_NAME_LEN_MAX || text.len > WEIGHTS_NAME_LEN_MAX - at || at + text.len == 0)
         return broken(reader, "has a tensor with an unusable name");
     if (prefix.len) {
         memcpy(name, prefix.ptr, prefix.len);

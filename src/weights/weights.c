@@ -23,6 +23,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weight files are read
 /* Names and unpacked values of one file; values held as varints can grow eightfold. */
 #define WEIGHTS_ARENA_BYTES_MAX ((size_t)1 << 30)
 
+/* Bytes of all tensors for each one of the file. Tensors may share bytes, as tied weights do, and
+ * numbers may be packed (varints: eightfold); but networks copy every tensor, so that without a
+ * limit a small file could ask for any amount of memory. */
+#define WEIGHTS_BYTES_PER_BYTE 8
+
 /* Elements of one tensor: a bound that no product of bytes per element can overflow. */
 #define WEIGHTS_ELEMENTS_MAX ((int64_t)1 << 48)
 
@@ -125,6 +130,18 @@ bool weights_index(struct weights *weights, struct err *err)
     return true;
 }
 
+static bool bytes_check(const struct weights *weights, size_t file_bytes, struct err *err)
+{
+    size_t bytes = 0, bytes_max = 0;
+    bool fits = !__builtin_mul_overflow(file_bytes, (size_t)WEIGHTS_BYTES_PER_BYTE, &bytes_max);
+    for (size_t i = 0; fits && i < weights->count; i++)
+        fits =
+            !__builtin_add_overflow(bytes, weights->items[i].bytes, &bytes) && bytes <= bytes_max;
+    return fits || err_set(err, ERR_INVALID,
+                           "The tensors of the weight file share its bytes more than %d times.",
+                           WEIGHTS_BYTES_PER_BYTE);
+}
+
 static bool weights_read(struct weights *weights, struct str file, struct str beside,
                          struct err *err)
 {
@@ -148,7 +165,7 @@ static bool weights_read(struct weights *weights, struct str file, struct str be
         return err_set(err, ERR_INVALID,
                        "The weight file is neither safetensors nor ONNX, torch or ncnn.");
     }
-    return weights_index(weights, err);
+    return bytes_check(weights, file.len + beside.len, err) && weights_index(weights, err);
 }
 
 bool weights_open_two(struct str file, struct str beside, struct weights **ret_weights,

@@ -237,6 +237,22 @@ static void a_face_is_restored_in_every_kind_of_picture(void **state)
     image_done(&plain);
 }
 
+static void a_picture_that_is_too_long_is_refused_as_it_came(void **state)
+{
+    (void)state;
+    char path[SAMPLE_PATH_BYTES];
+    VipsImage *line = NULL;
+    struct image image = { 0 };
+    struct err err = { 0 };
+    if (!loaded)
+        skip();
+    assert_int_equal(vips_black(&line, 40000, 1, "bands", 3, NULL), 0);
+    sample_save(line, "long.png", path);
+    assert_false(predict(path, "{}", &image, &err));
+    assert_int_equal(err.kind, ERR_TOO_LARGE);
+    assert_non_null(strstr(err.detail, "40000 x 1 pixels")); /* not twice that: nothing was made */
+}
+
 static void versions_are_loaded_when_asked_for(void **state)
 {
     (void)state;
@@ -288,6 +304,7 @@ int main(void)
         cmocka_unit_test(missing_weights_say_what_to_type),
         cmocka_unit_test(seeded_weights_load),
         cmocka_unit_test(a_face_is_restored_in_every_kind_of_picture),
+        cmocka_unit_test(a_picture_that_is_too_long_is_refused_as_it_came),
         cmocka_unit_test(versions_are_loaded_when_asked_for),
     };
     return cmocka_run_group_tests(tests, samples_setup, unload);

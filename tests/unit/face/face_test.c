@@ -166,6 +166,34 @@ static void faces_anywhere_do_no_harm(void **state)
     assert_in_range(restore_one(&script, (const float(*)[FACE_POINTS][2])points, &err), 0, 1);
 }
 
+static void a_face_brings_colors_into_gray(void **state)
+{
+    (void)state;
+    struct script script = { .value = 1 };
+    const struct face_networks networks = { restore, parse, &script };
+    const struct face_options options = { 0 };
+    struct image canvas = {
+        .width = SIDE, .height = SIDE, .bits = 8, .is_gray = true, .pixels = canvas_pixels
+    };
+    struct image source = canvas;
+    float points[1][FACE_POINTS][2];
+    struct err err = { 0 };
+    int count = -1;
+    shift_face(points[0], 0, 0); /* all points in one place: none */
+    source.pixels = source_pixels;
+    assert_true(face_restore_points(&networks, 2, &source, &canvas,
+                                    (const float(*)[FACE_POINTS][2])points, 1, &options, &count,
+                                    &err));
+    assert_int_equal(count, 0);
+    assert_true(canvas.is_gray);
+    shift_face(points[0], SIDE / 512.0f, 0);
+    assert_true(face_restore_points(&networks, 2, &source, &canvas,
+                                    (const float(*)[FACE_POINTS][2])points, 1, &options, &count,
+                                    &err));
+    assert_int_equal(count, 1);
+    assert_false(canvas.is_gray);
+}
+
 static void what_is_no_number_is_black(void **state)
 {
     (void)state;
@@ -216,6 +244,7 @@ int main(void)
         cmocka_unit_test(large_pictures_are_searched_small),
         cmocka_unit_test(classes_that_are_none_are_no_face),
         cmocka_unit_test(faces_anywhere_do_no_harm),
+        cmocka_unit_test(a_face_brings_colors_into_gray),
         cmocka_unit_test(what_is_no_number_is_black),
         cmocka_unit_test(failures_travel_up),
         cmocka_unit_test(missing_files_are_named),

@@ -333,6 +333,26 @@ static void a_file_of_another_model_is_taken_when_it_is_the_same(void **state)
     assert_int_equal(b.st_size, WEIGHTS_BYTES);
 }
 
+static void a_file_that_others_may_write_into_is_copied(void **state)
+{
+    char mine[PATH_BYTES], others[PATH_BYTES];
+    struct stat a, b;
+    struct err err;
+
+    (void)state;
+    assert_true(pull_model(manifest_of(PARTS), "first", NULL, false, &err));
+    int before = hub_requests;
+    path_of("first", "net.pth", others);
+    path_of(MODEL, "net.pth", mine);
+    assert_int_equal(chmod(others, 0664), 0);
+    assert_true(pull(PARTS, &err));
+    assert_int_equal(hub_requests, before);
+    assert_int_equal(stat(mine, &a), 0);
+    assert_int_equal(stat(others, &b), 0);
+    assert_true(a.st_ino != b.st_ino);
+    assert_bytes("net.pth", WEIGHTS_BYTES);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -349,6 +369,7 @@ int main(void)
         TEST(a_size_known_roughly_is_a_limit),
         TEST(a_users_own_file_counts_when_its_size_is_right),
         TEST(a_file_of_another_model_is_taken_when_it_is_the_same),
+        TEST(a_file_that_others_may_write_into_is_copied),
     };
     return cmocka_run_group_tests_name("parts", tests, NULL, NULL);
 }

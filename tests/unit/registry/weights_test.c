@@ -149,6 +149,48 @@ static void parts_are_checked(void **state)
     assert_refused(manifest_of(row), "'path'"); /* a variant is one file or several */
 }
 
+/* A part of one file, x.bin with a checksum that ends in `last`. */
+static json_t *part_with(const char *name, char last)
+{
+    char sha256[] = SHA;
+    json_t *row = row_make();
+
+    sha256[63] = last;
+    json_object_set_new(row, "sha256", json_string(sha256));
+    return json_pack("{s:s,s:[o]}", "name", name, "variants", row);
+}
+
+static void files_of_one_name_are_the_same(void **state)
+{
+    struct registry_weights *weights = NULL;
+    json_t *same =
+        json_pack("{s:{s:[o,o]}}", "weights", "parts", part_with("a", 'd'), part_with("b", 'd'));
+    json_t *forms = part_with("a", 'd'), *other = part_with("b", 'e'), *row;
+
+    (void)state;
+    assert_refused(
+        json_pack("{s:{s:[o,o]}}", "weights", "parts", part_with("a", 'd'), part_with("b", 'e')),
+        "two different files named 'x.bin'");
+    assert_true(registry_weights_read(same, &weights, NULL));
+    free(weights);
+    json_decref(same);
+    /* Of two forms only one is installed. */
+    row = json_array_get(json_object_get(other, "variants"), 0);
+    json_array_append(json_object_get(forms, "variants"), row);
+    json_decref(other);
+    json_t *either = json_pack("{s:{s:[o]}}", "weights", "parts", forms);
+    assert_true(registry_weights_read(either, &weights, NULL));
+    free(weights);
+    json_decref(either);
+    assert_refused(
+        json_loads("{\"weights\": {\"variants\": [{\"source\": \"hf:a/b\", \"files\": ["
+                   "{\"path\": \"a\", \"file\": \"a\", \"size\": 5, \"sha256\": \"" SHA "\"},"
+                   "{\"path\": \"b\", \"file\": \"a\", \"size\": 6, \"sha256\":"
+                   " \"0000000000000000000000000000000000000000000000000000000000000000\"}]}]}}",
+                   0, NULL),
+        "two different files named 'a'");
+}
+
 static void a_model_may_have_none(void **state)
 {
     static const char *const texts[] = { "{}", "{\"weights\": \"none\"}", "{\"weights\": null}",
@@ -295,6 +337,7 @@ int main(void)
         cmocka_unit_test(rows_cannot_name_paths_or_options),
         cmocka_unit_test(both_sizes_or_a_folder_of_a_release_are_refused),
         cmocka_unit_test(parts_are_checked),
+        cmocka_unit_test(files_of_one_name_are_the_same),
         cmocka_unit_test(a_model_may_have_none),
         cmocka_unit_test(a_manifest_with_wrong_weights_is_told),
         cmocka_unit_test(a_variant_is_there_with_all_its_files),

@@ -222,6 +222,30 @@ static void hostile_pickles_meet_limits(void **state)
     buf_done(&object);
 }
 
+/* A dictionary under a name of `len` bytes, with a tensor in it under a name of one. */
+static void long_make(struct buf *object, uint32_t len)
+{
+    buf_init(object, 64 << 20);
+    repeat(object, S("\x80\2}X"), 1);
+    buf_append(object, &len, sizeof len);
+    repeat(object, S("n"), len);
+    repeat(object, S("}" TEXT1("a") TENSOR("\0", ")", ")") "ss."), 1);
+}
+
+static void names_have_an_end(void **state)
+{
+    (void)state;
+    struct buf object;
+    long_make(&object, 510); /* "nnn.a" of 512 bytes */
+    opened_object(buf_str(&object), 1, NULL, 0, NULL);
+    buf_done(&object);
+    for (uint32_t len = 511; len < 515; len++) {
+        long_make(&object, len);
+        refused_object(buf_str(&object), "unusable name");
+        buf_done(&object);
+    }
+}
+
 static void impossible_tensors_are_refused(void **state)
 {
     (void)state;
@@ -527,6 +551,7 @@ int main(void)
         cmocka_unit_test(other_values_are_passed_over),
         cmocka_unit_test(broken_pickles_are_refused),
         cmocka_unit_test(hostile_pickles_meet_limits),
+        cmocka_unit_test(names_have_an_end),
         cmocka_unit_test(impossible_tensors_are_refused),
         cmocka_unit_test(storages_must_be_as_described),
         cmocka_unit_test(every_cut_of_an_old_file_is_an_error),

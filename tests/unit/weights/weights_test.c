@@ -123,6 +123,35 @@ static void every_half_becomes_its_single(void **state)
     free(values);
 }
 
+/* `count` tensors over the same `bytes` bytes. */
+static void sharing_make(struct buf *file, int count, size_t bytes)
+{
+    static char zeros[8192], header[8192];
+    size_t len = 0;
+    assert_true(bytes <= sizeof zeros && count < 80);
+    for (int i = 0; i < count; i++)
+        len += (size_t)snprintf(header + len, sizeof header - len,
+                                "%s\"t%d\":{\"dtype\":\"F32\",\"shape\":[%zu],"
+                                "\"data_offsets\":[0,%zu]}",
+                                i ? "," : "{", i, bytes / 4, bytes);
+    snprintf(header + len, sizeof header - len, "}");
+    safetensors_make(file, header, zeros, bytes);
+}
+
+static void tensors_may_share_bytes_a_few_times(void **state)
+{
+    (void)state;
+    struct buf file;
+    sharing_make(&file, 8, 8000); /* tied weights */
+    struct weights *weights = opened(buf_str(&file));
+    assert_int_equal(weights_count(weights), 8);
+    weights_close(weights);
+    buf_done(&file);
+    sharing_make(&file, 40, 8000); /* 320 kB of tensors in a file of 11 kB */
+    refused(buf_str(&file), "share its bytes more than 8 times");
+    buf_done(&file);
+}
+
 static void broken_safetensors_are_refused(void **state)
 {
     (void)state;
@@ -458,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors_gives_named_tensors),
         cmocka_unit_test(every_half_becomes_its_single),
+        cmocka_unit_test(tensors_may_share_bytes_a_few_times),
         cmocka_unit_test(broken_safetensors_are_refused),
         cmocka_unit_test(onnx_names_come_from_the_convolutions),
         cmocka_unit_test(broken_onnx_is_refused),
