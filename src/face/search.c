@@ -99,14 +99,13 @@ bool face_search(struct engine *engine, struct retinaface *retinaface, const str
 {
     struct resize_size size = face_search_size(picture->width, picture->height);
     bool shrunk = size.width != picture->width || size.height != picture->height;
-    struct retinaface_face *faces = calloc(FACE_COUNT_MAX, sizeof *faces);
     void *small = NULL;
     int count = 0;
     if (size.width < SEARCH_SIDE_MIN || size.height < SEARCH_SIDE_MIN) {
-        free(faces);
         *ret_count = 0;
         return true;
     }
+    struct retinaface_face *faces = calloc(FACE_COUNT_MAX, sizeof *faces);
     bool ok = faces || err_set(err, ERR_NO_MEMORY, "There is no memory for the faces.");
     ok = ok && (!shrunk || search_shrink(picture, size, &small, err)) &&
          search_run(engine, retinaface, shrunk ? small : picture->pixels, picture->bits, size,

@@ -80,10 +80,17 @@ bool ncnn_matches(struct str file)
 
 /* Reading one layer's numbers. */
 
+/* Words of the file have any length: cut them so that the sentence has its end. */
+static struct str shown(struct str word)
+{
+    return (struct str){ word.ptr, word.len < 80 ? word.len : 80 };
+}
+
 static bool layer_error(struct ncnn_reader *reader, const char *what)
 {
+    const struct str name = shown(reader->layer.name), type = shown(reader->layer.type);
     return err_set(reader->err, ERR_INVALID, "The layer \"%.*s\" (%.*s) of the ncnn file %s.",
-                   STR_FMT(reader->layer.name), STR_FMT(reader->layer.type), what);
+                   STR_FMT(name), STR_FMT(type), what);
 }
 
 static int64_t parameter(const struct ncnn_reader *reader, int id, int64_t otherwise)

@@ -407,6 +407,8 @@ static const struct zip_entry *zip_member(const struct zip *zip, struct str pref
                                           const char *folder, struct str rest)
 {
     char name[WEIGHTS_NAME_LEN_MAX + 1];
+    if (prefix.len >= sizeof name || rest.len >= sizeof name) /* nor fit the ints of a format */
+        return NULL;
     int len = snprintf(name, sizeof name, "%.*s%s%.*s", STR_FMT(prefix), folder, STR_FMT(rest));
     return len > 0 && (size_t)len < sizeof name ? zip_find(zip, (struct str){ name, (size_t)len })
                                                 : NULL;

@@ -81,6 +81,12 @@ static inline double compare_at(const struct tensor *tensor, size_t index)
     return value;
 }
 
+/* The larger one; what is not a number stays, so that it meets no limit (fmax would drop it). */
+static inline double compare_worse(double worst, double difference)
+{
+    return isnan(worst) || difference <= worst ? worst : difference;
+}
+
 /* The largest difference to the samples, divided by the largest sample. */
 static inline double compare_samples(const struct weights *fixture, const char *name,
                                      const struct tensor *tensor)

@@ -60,7 +60,7 @@ static void faces_are_aligned_as_opencv_does(void **state)
         for (int k = 0; k < 6; k++) {
             double expected = (double)matrices[6 * i + k];
             double difference = fabs(matrix.row[k / 3][k % 3] - expected);
-            worst = fmax(worst, difference / fmax(1, fabs(expected)));
+            worst = compare_worse(worst, difference / fmax(1, fabs(expected)));
         }
     }
     free(points);
@@ -179,7 +179,7 @@ static void crops_are_facexlibs(void **state)
             size_t at = k * 3 * FACE_PIXELS / count;
             double value = (double)face[at % 3 * FACE_PIXELS + at / 3];
             double expected = wide ? (double)wide[k] : ((const uint8_t *)weight->data)[k];
-            worst = fmax(worst, fabs(value - expected));
+            worst = compare_worse(worst, fabs(value - expected));
             different += fabs(value - expected) >= 0.5;
         }
         print_message("%s: largest difference %.2g, %zu of %zu\n", name, worst, different, count);
@@ -203,7 +203,7 @@ static void masks_are_opencvs(void **state)
     classes(NULL, NULL, of, &err);
     assert_true(face_mask(of, THREADS, mask, &err));
     for (size_t i = 0; i < count; i++)
-        worst = fmax(worst, fabs(mask[i * FACE_PIXELS / count] - (double)expected[i]));
+        worst = compare_worse(worst, fabs(mask[i * FACE_PIXELS / count] - (double)expected[i]));
     print_message("mask: largest difference %.2g\n", worst);
     assert_true(worst < 1e-6);
     free(of);

@@ -73,6 +73,7 @@ static void compare(const struct weights *weights, enum resample_type type,
     assert_true(resample_run(resample, pixels, result, &err));
     for (int64_t i = 0; i < to->count; i++) {
         double off = fabs(value_at(type, result, i) - value_at(type, wanted, i));
+        assert_true(isfinite(off));
         tally->values++;
         tally->different += off > (type == RESAMPLE_F32 ? 1e-6 : 0);
         tally->worst = fmax(tally->worst, off);

@@ -87,7 +87,7 @@ static double compare_heads(const struct retinaface_heads *heads)
             snprintf(name, sizeof name, "retinaface.%s%d", parts[i].name, level);
             double difference = compare_samples(fixture, name, parts[i].tensor);
             print_message("%s: %.2g\n", name, difference);
-            worst = fmax(worst, difference);
+            worst = compare_worse(worst, difference);
         }
     }
     return worst;
@@ -117,13 +117,14 @@ static void compare_faces(const struct retinaface_heads *heads)
     double worst = 0;
     for (int i = 0; i < count; i++) {
         const float *row = expected + 15 * i;
-        worst = fmax(worst, fabs((double)faces[i].left - (double)row[0]));
-        worst = fmax(worst, fabs((double)faces[i].top - (double)row[1]));
-        worst = fmax(worst, fabs((double)faces[i].right - (double)row[2]));
-        worst = fmax(worst, fabs((double)faces[i].bottom - (double)row[3]));
-        worst = fmax(worst, 100 * fabs((double)faces[i].score - (double)row[4]));
+        worst = compare_worse(worst, fabs((double)faces[i].left - (double)row[0]));
+        worst = compare_worse(worst, fabs((double)faces[i].top - (double)row[1]));
+        worst = compare_worse(worst, fabs((double)faces[i].right - (double)row[2]));
+        worst = compare_worse(worst, fabs((double)faces[i].bottom - (double)row[3]));
+        worst = compare_worse(worst, 100 * fabs((double)faces[i].score - (double)row[4]));
         for (int k = 0; k < 10; k++)
-            worst = fmax(worst, fabs((double)faces[i].points[k / 2][k % 2] - (double)row[5 + k]));
+            worst = compare_worse(worst,
+                                  fabs((double)faces[i].points[k / 2][k % 2] - (double)row[5 + k]));
     }
     free(expected);
     print_message("%d faces, largest difference %.2g pixels\n", count, worst);

@@ -172,6 +172,7 @@ static void activations_are_exact_to_f32(void **state)
                                : kind == LINEAR_GELU ? v * (1 + erf(v * 0.70710678118654752)) / 2
                                                      : v * (1 + tanh(inner)) / 2;
                 double got = (double)y.data[(size_t)row * y.stride];
+                assert_true(isfinite(got));
                 worst = fmax(worst, fabs(got - exact) / fmax(fabs(v), 1e-3));
             }
             print_message("%s, activation %d: %.2g of x\n", engine_isa_name(of), (int)kind, worst);

@@ -74,6 +74,19 @@ static void large_pictures_are_searched_small(void **state)
     assert_in_range(size.height, 1, FACE_SEARCH_PIXELS_MAX / FACE_SEARCH_CELL);
 }
 
+static void a_thread_of_a_picture_has_no_faces(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = { { 1, 1 }, { 4, 65535 }, { 300, 7 } };
+    struct err err = { 0 };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct image picture = { .width = sizes[i][0], .height = sizes[i][1], .bits = 8 };
+        int count = -1;
+        assert_true(face_search(NULL, NULL, &picture, NULL, NULL, &count, &err)); /* not asked */
+        assert_int_equal(count, 0);
+    }
+}
+
 static void classes_that_are_none_are_no_face(void **state)
 {
     (void)state;
@@ -242,6 +255,7 @@ int main(void)
         cmocka_unit_test(an_upright_face_stays),
         cmocka_unit_test(points_that_are_no_face_have_no_matrix),
         cmocka_unit_test(large_pictures_are_searched_small),
+        cmocka_unit_test(a_thread_of_a_picture_has_no_faces),
         cmocka_unit_test(classes_that_are_none_are_no_face),
         cmocka_unit_test(faces_anywhere_do_no_harm),
         cmocka_unit_test(a_face_brings_colors_into_gray),

@@ -118,7 +118,7 @@ static double compare_sizes(struct rrdb *rrdb, int height, int width)
     for (size_t i = 0; i < (size_t)3 * 16 * height * width; i++) {
         double want = ((float *)whole.data)[i], is = ((float *)rows.data)[i];
         largest = fmax(largest, fabs(want));
-        difference = fmax(difference, fabs(want - is));
+        difference = compare_worse(difference, fabs(want - is));
     }
     free(picture.data);
     free(whole.data);

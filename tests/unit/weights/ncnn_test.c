@@ -162,6 +162,11 @@ static void broken_texts_are_refused(void **state)
     refused(HEAD("1") "Input a 9223372036854775807 9223372036854775807 a\n", &bin, "no layer");
     refused(HEAD("1") "Input a 0 1 a extra\n", &bin, "no layer");
     refused(HEAD("1") "LSTM a 1 1 b c 0=4\n", &bin, "\"a\" (LSTM) of the ncnn file is of a type");
+    char text[2000] = HEAD("1");
+    for (int i = 0; i < 600; i++)
+        text[strlen(text)] = i == 300 ? ' ' : 'x'; /* words that are longer than an error */
+    memcpy(text + strlen(text), " 0 0\n", 5);
+    refused(text, &bin, "x) of the ncnn file is of a type that is not supported");
     add_floats(&bin, 1, 0);
     refused(HEAD("1") "Input a 0 1 a\n", &bin, "4 bytes more");
     buf_done(&bin);
