@@ -144,8 +144,11 @@ bench:
 # build/peers-venv, about 1 GB; nothing else uses them.
 bench-peers: everything
 	@[ -x $(BUILD)/peers-venv/bin/python ] || python3 -m venv $(BUILD)/peers-venv
-	@$(BUILD)/peers-venv/bin/python -c 'import torch, openvino, numpy' 2>/dev/null || $(BUILD)/peers-venv/bin/pip install --quiet torch openvino numpy
-	@$(BUILD)/peers-venv/bin/python bench/peers.py --build $(BUILD) --network $(or $(NETWORK),rrdb)
+	@$(BUILD)/peers-venv/bin/python -c 'import torch, openvino, spandrel_extra_arches' 2>/dev/null || $(BUILD)/peers-venv/bin/pip install --quiet torch torchvision openvino onnx onnxruntime safetensors spandrel spandrel_extra_arches
+	@case "$(or $(NETWORK),rrdb)" in \
+	    rrdb) $(BUILD)/peers-venv/bin/python bench/peers.py --build $(BUILD) ;; \
+	    *) BUILD=$(BUILD) PYTHON=$(BUILD)/peers-venv/bin/python bench/network.sh 3 $$(nproc) $(NETWORK) ;; \
+	esac
 
 # 1,000 kill -9 cycles of server and runners, or 10 minutes of them.
 faults:

@@ -114,12 +114,15 @@ def by_torch(options):
     import torch
     torch.set_num_threads(options.threads)
     kind = torch.bfloat16 if options.precision == "bf16" else torch.float32
-    module = network(options.network, options.modulation).to(kind).to(memory_format=torch.channels_last)
+    mixed = options.network.startswith("ddcolor") and options.precision == "bf16"  # its positions are made in f32
+    module = network(options.network, options.modulation).to(torch.float32 if mixed else kind)
+    if options.network != "gfpgan":  # whose modulated weights of 5 dimensions have no such layout
+        module = module.to(memory_format=torch.channels_last)
 
     def run(picture):
-        source = torch.from_numpy(picture).to(kind).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            return module(source).float().numpy()
+        source = torch.from_numpy(picture).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            return module(source if mixed else source.to(kind)).float().numpy()
     return run
 
 
