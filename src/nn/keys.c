@@ -10,8 +10,8 @@
 #include "base/err.h"
 #include "weights/weights.h"
 
-#define KEYS_NAMED_MAX 3 /* of each kind in an error: enough to see which part of a network it is  \
-                          */
+/* Of each kind in an error: enough to see which part of a network it is. */
+#define KEYS_NAMED_MAX 3
 
 struct keys {
     const char *network;
