@@ -90,7 +90,6 @@ INLINE void product_tile_bf16(const float *input, size_t step, int blocks, const
 #pragma GCC unroll 1
             for (int channel = 0; channel < VECTOR_WIDTH; channel += 2) {
                 vector even[2], odd[2];
-                UNROLL
                 for (int i = 0; i < count; i++) {
                     vector_bits pairs;
                     memcpy(&pairs, w + i * VECTOR_WIDTH, sizeof pairs);
