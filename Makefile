@@ -25,6 +25,7 @@ help:
 	@echo "make ubsan    the C tests under the undefined-behaviour sanitizer alone, runners confined"
 	@echo "make fuzz     every fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS)); FUZZ=\"json http\": only these"
 	@echo "make bench    speed and memory, each beside a peer in the same run"
+	@echo "make bench-peers  networks beside PyTorch and OpenVINO (NETWORK=gfpgan, ...; needs PyPI)"
 	@echo "make faults   1,000 kill -9 cycles (up to 10 minutes)"
 	@echo "make format   lay out the C files"
 	@echo "make install  into prefix ($(prefix))"
@@ -141,8 +142,8 @@ bench:
 	@$(MAKE) --no-print-directory everything
 	@bench/run $(BUILD)
 
-# Beside PyTorch and OpenVINO as well. Installs the PyPI packages torch (for the CPU), openvino and numpy into
-# build/peers-venv, about 1 GB; nothing else uses them.
+# Beside PyTorch and OpenVINO as well: NETWORK=rrdb (the default), gfpgan, restoreformer, ddcolor-large, ddcolor-tiny. Installs
+# what it needs from PyPI into build/peers-venv, some GB; nothing else uses it.
 bench-peers: everything
 	@[ -x $(BUILD)/peers-venv/bin/python ] || python3 -m venv $(BUILD)/peers-venv
 	@$(BUILD)/peers-venv/bin/python -c 'import torch, openvino, spandrel_extra_arches' 2>/dev/null || $(BUILD)/peers-venv/bin/pip install --quiet torch torchvision openvino onnx onnxruntime safetensors spandrel spandrel_extra_arches

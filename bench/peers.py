@@ -1,6 +1,6 @@
 """Mimeo beside PyTorch and OpenVINO on the CPU, f32 and bf16, in one run with the same threads.
 
-    make bench-peers                          (installs torch and openvino into build/peers-venv)
+    make bench-peers                          (installs what it needs into build/peers-venv)
     python bench/peers.py [--network rrdb] [--build build] [--weights FILE|seeded] [--threads 2]
                           [--rounds 3]
 

@@ -63,3 +63,32 @@ void parallel_limit(int threads)
 }
 
 #endif
+
+#define PARALLEL_ROWS_PER_TURN 16 /* few enough for the threads to end together */
+
+struct parallel_turns {
+    parallel_row *row;
+    void *context;
+    int rows;
+    atomic_int next;
+};
+
+static void parallel_rows_task(void *context, int thread)
+{
+    struct parallel_turns *turns = context;
+    for (;;) {
+        int first = parallel_next(&turns->next) * PARALLEL_ROWS_PER_TURN;
+        if (first >= turns->rows)
+            return;
+        int left = turns->rows - first;
+        int count = left < PARALLEL_ROWS_PER_TURN ? left : PARALLEL_ROWS_PER_TURN;
+        for (int i = 0; i < count; i++)
+            turns->row(turns->context, thread, first + i);
+    }
+}
+
+void parallel_rows(int threads, int rows, parallel_row *row, void *context)
+{
+    struct parallel_turns turns = { .row = row, .context = context, .rows = rows };
+    parallel_run(threads, parallel_rows_task, &turns);
+}

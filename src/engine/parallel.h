@@ -14,6 +14,10 @@ typedef void parallel_task(void *context, int thread); /* thread: 0 .. threads -
  * work is to be taken with parallel_next, never by thread number. threads <= 64. */
 void parallel_run(int threads, parallel_task *task, void *context);
 
+/* Call row(context, thread, y) for each y in 0 .. rows - 1, in any order, a few rows at a time. */
+typedef void parallel_row(void *context, int thread, int y);
+void parallel_rows(int threads, int rows, parallel_row *row, void *context);
+
 /* Tell the thread team, and thereby oneDNN, how many threads the calling thread may use. */
 void parallel_limit(int threads);
 

@@ -8,7 +8,6 @@
  * Memory beside the network: the picture (4 bytes a pixel, 8 with 16 bits per channel), 5 MB.
  * Not here: the network (nn/ddcolor.c), Lab (image/lab.c), decoding and encoding (image/). */
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,6 @@
 #include "weights/weights.h"
 
 #define PIXELS ((size_t)DDCOLOR_SIZE * DDCOLOR_SIZE)
-#define ROWS_PER_TURN 16 /* rows a thread takes at once: few enough to end together */
 #define PATH_BYTES 4096
 #define STEPS 3 /* of progress: read, colored, written */
 
@@ -152,42 +150,19 @@ static bool colorizer_load(const struct model_context *context, void **ret_state
 
 /* ---- Work shared among threads ------------------------------------------------------------ */
 
-/* One pass over rows: `rows` of them, taken ROWS_PER_TURN at a time. */
+/* One pass over rows. */
 struct pass {
     struct colorizer *colorizer;
     struct image *image;
     const struct resize *resize;
     const float *linear; /* light of each of the picture's values; [256] or [65536] */
     float *lines;        /* a and b of one row per thread, [2][image->width] each */
-    int rows;
-    atomic_int turn;
-    void (*row)(struct pass *pass, int thread, int y);
 };
 
-static void pass_task(void *context, int thread)
+/* The network's input: the shrunken picture's lightness as gray. */
+static void row_to_input(void *context, int thread, int y)
 {
     struct pass *pass = context;
-    for (;;) {
-        int first = parallel_next(&pass->turn) * ROWS_PER_TURN;
-        if (first >= pass->rows)
-            return;
-        int end = first + ROWS_PER_TURN < pass->rows ? first + ROWS_PER_TURN : pass->rows;
-        for (int y = first; y < end; y++)
-            pass->row(pass, thread, y);
-    }
-}
-
-static void pass_run(struct pass *pass, int rows, void (*row)(struct pass *, int, int))
-{
-    pass->rows = rows;
-    pass->row = row;
-    atomic_init(&pass->turn, 0);
-    parallel_run(pass->colorizer->threads, pass_task, pass);
-}
-
-/* The network's input: the shrunken picture's lightness as gray. */
-static void row_to_input(struct pass *pass, int thread, int y)
-{
     (void)thread;
     float *red = pass->colorizer->rgb + (size_t)y * DDCOLOR_SIZE;
     float *green = red + PIXELS, *blue = green + PIXELS;
@@ -214,8 +189,9 @@ static void pixel_color(const struct pass *pass, const uint32_t values[3], float
         ret_values[c] = (uint32_t)(rgb[c] * top + 0.5f);
 }
 
-static void row_to_colors(struct pass *pass, int thread, int y)
+static void row_to_colors(void *context, int thread, int y)
 {
+    struct pass *pass = context;
     size_t width = (size_t)pass->image->width, first = (size_t)y * width * 4;
     float *a = pass->lines + (size_t)thread * 2 * width, *b = a + width;
     uint32_t values[3], colors[3];
@@ -251,7 +227,7 @@ static bool input_make(struct colorizer *colorizer, struct image *image, struct 
                     (struct resize_size){ DDCOLOR_SIZE, DDCOLOR_SIZE }, &resize, err))
         return false;
     struct pass pass = { .colorizer = colorizer, .image = image, .resize = resize };
-    pass_run(&pass, DDCOLOR_SIZE, row_to_input);
+    parallel_rows(colorizer->threads, DDCOLOR_SIZE, row_to_input, &pass);
     resize_free(resize);
     return true;
 }
@@ -275,7 +251,7 @@ static bool colors_apply(struct colorizer *colorizer, struct image *image, struc
                              .lines = lines };
         for (size_t i = 0; i < count; i++)
             linear[i] = lab_linear((float)i / (float)(count - 1));
-        pass_run(&pass, image->height, row_to_colors);
+        parallel_rows(colorizer->threads, image->height, row_to_colors, &pass);
         image->is_gray = false;
     }
     resize_free(resize);

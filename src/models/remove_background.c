@@ -11,7 +11,6 @@
  * Not here: the network (nn/isnet.c), decoding and encoding (image/). */
 #include <assert.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,6 @@
 #include "weights/weights.h"
 
 #define MATTE_PIXELS ((size_t)ISNET_SIZE * ISNET_SIZE)
-#define ROWS_PER_TURN 16 /* rows a thread takes at once: few enough to end together */
 #define PATH_BYTES 4096
 #define STEPS 3 /* of progress: read, matte, written */
 
@@ -149,14 +147,11 @@ static bool remover_load(const struct model_context *context, void **ret_state, 
 
 /* ---- Work shared among threads ------------------------------------------------------------ */
 
-/* One pass over rows: `rows` of them, taken ROWS_PER_TURN at a time. */
+/* One pass over rows. */
 struct pass {
     struct remover *remover;
     struct image *image;
     const struct resize *resize;
-    int rows;
-    atomic_int turn;
-    void (*row)(struct pass *pass, int thread, int y);
 
     float *lines; /* one line of the matte per thread, image->width each */
     bool keep_alpha;
@@ -164,31 +159,9 @@ struct pass {
     float matte_low, matte_range;
 };
 
-static void pass_task(void *context, int thread)
+static void row_to_input(void *context, int thread, int y)
 {
     struct pass *pass = context;
-    for (;;) {
-        int turns = (pass->rows + ROWS_PER_TURN - 1) / ROWS_PER_TURN;
-        int turn = parallel_next(&pass->turn);
-        if (turn >= turns)
-            return;
-        int first = turn * ROWS_PER_TURN;
-        int count = pass->rows - first < ROWS_PER_TURN ? pass->rows - first : ROWS_PER_TURN;
-        for (int i = 0; i < count; i++)
-            pass->row(pass, thread, first + i);
-    }
-}
-
-static void pass_run(struct pass *pass, int rows, void (*row)(struct pass *, int, int))
-{
-    pass->rows = rows;
-    pass->row = row;
-    atomic_init(&pass->turn, 0);
-    parallel_run(pass->remover->threads, pass_task, pass);
-}
-
-static void row_to_input(struct pass *pass, int thread, int y)
-{
     (void)thread;
     const struct variant *variant = pass->remover->variant;
     float *red = pass->remover->input + (size_t)y * ISNET_SIZE;
@@ -207,8 +180,9 @@ static float *matte_line(struct pass *pass, int thread, int y)
     return line;
 }
 
-static void row_to_range(struct pass *pass, int thread, int y)
+static void row_to_range(void *context, int thread, int y)
 {
+    struct pass *pass = context;
     const float *line = matte_line(pass, thread, y);
     for (int x = 0; x < pass->image->width; x++) {
         pass->low[thread] = fminf(pass->low[thread], line[x]);
@@ -227,8 +201,9 @@ static inline uint32_t level(float value, const struct pass *pass)
     return scaled >= 255.0f ? 255 : (uint32_t)scaled;
 }
 
-static void row_to_alpha(struct pass *pass, int thread, int y)
+static void row_to_alpha(void *context, int thread, int y)
 {
+    struct pass *pass = context;
     const float *line = matte_line(pass, thread, y);
     size_t width = (size_t)pass->image->width, first = (size_t)y * width * 4;
     if (pass->image->bits == 16) {
@@ -256,7 +231,7 @@ static bool input_make(struct remover *remover, struct image *image, struct err 
                     (struct resize_size){ ISNET_SIZE, ISNET_SIZE }, &resize, err))
         return false;
     struct pass pass = { .remover = remover, .image = image, .resize = resize };
-    pass_run(&pass, ISNET_SIZE, row_to_input);
+    parallel_rows(remover->threads, ISNET_SIZE, row_to_input, &pass);
     resize_free(resize);
     return true;
 }
@@ -270,7 +245,7 @@ static void range_find(struct pass *pass)
         pass->low[i] = INFINITY;
         pass->high[i] = -INFINITY;
     }
-    pass_run(pass, pass->image->height, row_to_range);
+    parallel_rows(pass->remover->threads, pass->image->height, row_to_range, pass);
     for (int i = 0; i < ENGINE_THREADS_MAX; i++) {
         low = fminf(low, pass->low[i]);
         high = fmaxf(high, pass->high[i]);
@@ -302,7 +277,7 @@ static bool alpha_apply(struct remover *remover, struct image *image, bool keep_
     if (ok) {
         if (remover->variant->stretch)
             range_find(&pass);
-        pass_run(&pass, image->height, row_to_alpha);
+        parallel_rows(remover->threads, image->height, row_to_alpha, &pass);
     }
     free(pass.lines);
     resize_free(resize);
