@@ -116,11 +116,12 @@ def by_torch(options):
     kind = torch.bfloat16 if options.precision == "bf16" else torch.float32
     mixed = options.network.startswith("ddcolor") and options.precision == "bf16"  # its positions are made in f32
     module = network(options.network, options.modulation).to(torch.float32 if mixed else kind)
-    if options.network != "gfpgan":  # whose modulated weights of 5 dimensions have no such layout
-        module = module.to(memory_format=torch.channels_last)
+    # GFPGAN's modulated weights have 5 dimensions, and no channels-last layout.
+    layout = torch.contiguous_format if options.network == "gfpgan" else torch.channels_last
+    module = module.to(memory_format=layout)
 
     def run(picture):
-        source = torch.from_numpy(picture).contiguous(memory_format=torch.channels_last)
+        source = torch.from_numpy(picture).contiguous(memory_format=layout)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=mixed):
             return module(source if mixed else source.to(kind)).float().numpy()
     return run
