@@ -1,0 +1,4 @@
+// Not made yet.
+export function BatchPage() {
+    return <p>BatchPage</p>;
+}

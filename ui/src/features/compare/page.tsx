@@ -1,0 +1,4 @@
+// Not made yet.
+export function ComparePage() {
+    return <p>ComparePage</p>;
+}

@@ -1,0 +1,4 @@
+// Not made yet.
+export function DeploymentsPage() {
+    return <p>DeploymentsPage</p>;
+}

@@ -1,0 +1,4 @@
+// Not made yet.
+export function ExplorePage() {
+    return <p>ExplorePage</p>;
+}

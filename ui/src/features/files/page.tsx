@@ -1,0 +1,4 @@
+// Not made yet.
+export function FilesPage() {
+    return <p>FilesPage</p>;
+}

@@ -1,0 +1,4 @@
+// Not made yet.
+export function HomePage() {
+    return <p>HomePage</p>;
+}

@@ -1,0 +1,4 @@
+// Not made yet.
+export function ModelPage() {
+    return <p>ModelPage</p>;
+}

@@ -1,0 +1,4 @@
+// Not made yet.
+export function OperationsPage() {
+    return <p>OperationsPage</p>;
+}

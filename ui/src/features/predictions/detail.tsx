@@ -1,0 +1,4 @@
+// Not made yet.
+export function PredictionPage() {
+    return <p>PredictionPage</p>;
+}

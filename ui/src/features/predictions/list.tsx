@@ -1,0 +1,4 @@
+// Not made yet.
+export function PredictionsPage() {
+    return <p>PredictionsPage</p>;
+}

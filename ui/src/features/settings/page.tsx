@@ -1,0 +1,4 @@
+// Not made yet.
+export function SettingsPage() {
+    return <p>SettingsPage</p>;
+}

@@ -1,0 +1,4 @@
+// Not made yet.
+export function SignInPage() {
+    return <p>SignInPage</p>;
+}

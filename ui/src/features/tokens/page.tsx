@@ -1,0 +1,4 @@
+// Not made yet.
+export function TokensPage() {
+    return <p>TokensPage</p>;
+}

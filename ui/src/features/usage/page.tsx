@@ -1,0 +1,4 @@
+// Not made yet.
+export function UsagePage() {
+    return <p>UsagePage</p>;
+}

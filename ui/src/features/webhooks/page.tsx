@@ -1,0 +1,4 @@
+// Not made yet.
+export function WebhooksPage() {
+    return <p>WebhooksPage</p>;
+}
