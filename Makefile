@@ -7,19 +7,25 @@ TYPE ?= release
 MESON_OPTIONS ?=
 NINJA_TARGETS ?=
 FUZZ_SECONDS ?= 60
+# UI=no builds without the page, and then without node.
+UI ?= yes
+ifeq ($(UI),no)
+override MESON_OPTIONS += -Dui=false
+endif
 prefix ?= /usr/local
 
 # The own C files, for the checks.
 C_FILES = $(shell find src client tests bench -name '*.[ch]' 2>/dev/null | LC_ALL=C sort)
 OWN_C_FILES = $(shell find src client -name '*.[ch]' | LC_ALL=C sort)
 
-.PHONY: help run build configure everything test compat bench bench-peers faults check format format-check tidy asan tsan ubsan fuzz clean install
+.PHONY: help run build ui configure everything test compat bench bench-peers faults check format format-check tidy asan tsan ubsan fuzz clean install
 
 help:
 	@echo "make run      install what is missing, build, fetch weights, serve, make one picture"
 	@echo "make test     build everything and run all tests; the last line counts them"
 	@echo "make compat   the official Python clients against the server (needs PyPI)"
-	@echo "make build    build/mimeo and build/mimeo-runner (CC=clang: with clang)"
+	@echo "make build    build/mimeo and build/mimeo-runner (CC=clang: with clang; UI=no: without the page)"
+	@echo "make ui       the page alone, into ui/dist"
 	@echo "make check    format, layers, symbols, sizes, banned functions, documents, static analysis"
 	@echo "make asan     all tests under the address and undefined-behaviour sanitizers (tsan: threads)"
 	@echo "make ubsan    the C tests under the undefined-behaviour sanitizer alone, runners confined"
@@ -41,6 +47,13 @@ build: configure
 
 everything: configure
 	@ninja -C $(BUILD) --quiet $(NINJA_TARGETS)
+
+# Before meson, which puts ui/dist into the program.
+ui:
+ifneq ($(UI),no)
+	@tools/install-dependencies build
+	@tools/build-ui
+endif
 
 # Configure when there is no build yet, and again when a file came or went (what is built is what
 # lies in the folders), when cmocka came, or with another compiler.
