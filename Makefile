@@ -57,7 +57,7 @@ endif
 
 # Configure when there is no build yet, and again when a file came or went (what is built is what
 # lies in the folders), when cmocka came, or with another compiler.
-configure:
+configure: ui
 	@tools/install-dependencies build
 	@mkdir -p $(BUILD)
 	@{ echo "$(CC) $(TYPE) $(MESON_OPTIONS)"; pkg-config --modversion cmocka 2>/dev/null || true; \
@@ -126,6 +126,7 @@ check: format-check tidy
 	@tools/check-layers LAYERS $(shell find src -name '*.[ch]' | LC_ALL=C sort)
 	@tools/check-banned $(OWN_C_FILES)
 	@tools/check-sizes $(OWN_C_FILES)
+	@tools/check-page ui/src
 	@tools/check-symbols $(BUILD)
 	@tools/check-docs docs/architecture.md
 	@tools/check-compatibility docs/api-compatibility.md

@@ -60,18 +60,28 @@ struct account_decision {
     char detail[256];  /* the sentence of the 429 body */
 };
 
-/* May this call pass? Takes one from the token's bucket when it may. token: its id. The first call
- * of an account reads the store and may block; `known` below tells. */
-void accounts_admit(struct accounts *accounts, const char *account, const char *token,
-                    enum account_call call, struct account_decision *ret_decision);
+/* The token a call comes with. Its own limits count beside its account's: the smaller one holds. */
+struct account_token {
+    const char *id;
+    int creates_per_minute, predictions_per_day; /* 0: none of its own */
+};
+
+/* May this call pass? Takes one from the token's bucket when it may. The first call of an account
+ * reads the store and may block; `known` below tells. */
+void accounts_admit(struct accounts *accounts, const char *account,
+                    const struct account_token *token, enum account_call call,
+                    struct account_decision *ret_decision);
 bool accounts_known(struct accounts *accounts, const char *account);
 
-/* Creates only, after the request was found valid and before it is stored: quota and credit.
- * charges: does the model cost anything? accounts_unreserve gives back a create that was refused
- * or failed after all. */
-void accounts_reserve(struct accounts *accounts, const char *account, bool charges,
+/* Creates only, after the request was found valid and before it is stored: quotas of the token and
+ * of the account, and credit. charges: does the model cost anything? token may be NULL. The first
+ * create of a token with a daily limit reads the store. accounts_unreserve gives back a create that
+ * was refused or failed after all. */
+void accounts_reserve(struct accounts *accounts, const char *account,
+                      const struct account_token *token, bool charges,
                       struct account_decision *ret_decision);
-void accounts_unreserve(struct accounts *accounts, const char *account);
+void accounts_unreserve(struct accounts *accounts, const char *account,
+                        const struct account_token *token);
 
 /* A run has been charged (the store has it already): keeps the credit in memory true. Never blocks.
  */

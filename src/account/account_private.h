@@ -19,6 +19,21 @@ void buckets_free(struct buckets *buckets); /* NULL is fine */
 bool buckets_take(struct buckets *buckets, const char *token, enum bucket_kind kind, int per_minute,
                   int burst, int64_t now_us, int *ret_remaining, int64_t *ret_wait_us);
 
+/* ---- Tokens' own days (token_days.c) --------------------------------------------------------- */
+
+struct token_days;
+bool token_days_new(struct token_days **ret_days, struct err *err);
+void token_days_free(struct token_days *days); /* NULL is fine */
+
+/* Take one of the token's own day; NULL and one without a limit always may. False: none is left,
+ * and the decision says so. The first time it reads the store, then it is O(1). Any thread. */
+bool token_days_reserve(struct token_days *days, struct store *store, const char *account,
+                        const struct account_token *token, struct account_decision *decision);
+void token_days_unreserve(struct token_days *days, const struct account_token *token);
+
+/* "WHOSE allows LIMIT predictions a day", until midnight UTC. */
+void account_over_quota(const char *whose, int limit, struct account_decision *decision);
+
 /* ---- Plans (plans.c) ------------------------------------------------------------------------- */
 
 /* All plans of some settings, with every rate filled in. */

@@ -51,6 +51,7 @@ struct entry {
 struct accounts {
     struct store *store;
     struct buckets *buckets;
+    struct token_days *days;
     pthread_t thread;
     bool has_thread;
     int64_t generation;   /* of the store's accounts, as last seen; the thread's own */
@@ -198,8 +199,8 @@ static bool read_known(struct accounts *accounts, const char *account, bool coun
     }
     arena_done(&arena);
     if (ok && !counted && has_daily_limit(accounts, known.plan)) {
-        ok =
-            store_prediction_count(accounts->store, account, known.day * DAY_US, &known.today, err);
+        ok = store_prediction_count(accounts->store, account, NULL, known.day * DAY_US,
+                                    &known.today, err);
         known.counted = ok;
     }
     if (ok)
@@ -354,7 +355,8 @@ bool accounts_new(const struct accounts_options *options, struct accounts **ret_
     accounts->low_credit_microusd = low_credit(options);
     pthread_mutex_init(&accounts->lock, NULL);
     pthread_cond_init(&accounts->wake, NULL);
-    if (!plans_make(options, &accounts->plans, err) || !buckets_new(&accounts->buckets, err)) {
+    if (!plans_make(options, &accounts->plans, err) || !buckets_new(&accounts->buckets, err) ||
+        !token_days_new(&accounts->days, err)) {
         accounts_free(accounts);
         return false;
     }
@@ -382,6 +384,7 @@ void accounts_free(struct accounts *accounts)
         while (accounts->chains[i])
             drop(accounts, accounts->chains[i]->name);
     buckets_free(accounts->buckets);
+    token_days_free(accounts->days);
     pthread_cond_destroy(&accounts->wake);
     pthread_mutex_destroy(&accounts->lock);
     free(accounts->plans);
@@ -436,7 +439,7 @@ struct rate {
 };
 
 static struct rate rate_of(const struct accounts *accounts, const struct entry *entry,
-                           enum account_call call)
+                           const struct account_token *token, enum account_call call)
 {
     const struct account_plan *plan = entry ? entry->plan : accounts->plans->fallback;
     struct rate rate = { .kind = BUCKET_OTHER, .per_minute = plan->calls_per_minute };
@@ -447,6 +450,8 @@ static struct rate rate_of(const struct accounts *accounts, const struct entry *
     } else if (call == ACCOUNT_CREATE) {
         rate.kind = BUCKET_CREATE;
         rate.per_minute = plan->creates_per_minute;
+        if (token->creates_per_minute > 0 && token->creates_per_minute < rate.per_minute)
+            rate.per_minute = token->creates_per_minute;
     }
     rate.burst = rate.per_minute;
     if (call == ACCOUNT_CREATE && entry && entry->metered &&
@@ -479,8 +484,9 @@ static void throttled(const struct rate *rate, int64_t wait_us, struct account_d
                  "Request was throttled. Your rate limit resets in ~%ds.", decision->retry_after_s);
 }
 
-void accounts_admit(struct accounts *accounts, const char *account, const char *token,
-                    enum account_call call, struct account_decision *ret_decision)
+void accounts_admit(struct accounts *accounts, const char *account,
+                    const struct account_token *token, enum account_call call,
+                    struct account_decision *ret_decision)
 {
     struct entry *entry = lock_entry(accounts, account);
     struct rate rate;
@@ -488,12 +494,12 @@ void accounts_admit(struct accounts *accounts, const char *account, const char *
 
     if (!entry)
         pthread_mutex_lock(&accounts->lock);
-    rate = rate_of(accounts, entry, call);
+    rate = rate_of(accounts, entry, token, call);
     pthread_mutex_unlock(&accounts->lock);
     ret_decision->verdict = ACCOUNT_ADMITTED;
     ret_decision->retry_after_s = 0;
     ret_decision->detail[0] = '\0';
-    if (!buckets_take(accounts->buckets, token, rate.kind, rate.per_minute, rate.burst,
+    if (!buckets_take(accounts->buckets, token->id, rate.kind, rate.per_minute, rate.burst,
                       clock_monotonic_us(), &ret_decision->remaining, &wait_us))
         throttled(&rate, wait_us, ret_decision);
 }
@@ -501,17 +507,12 @@ void accounts_admit(struct accounts *accounts, const char *account, const char *
 /* Lock held. */
 static void decide(struct entry *entry, bool charges, struct account_decision *decision)
 {
+    char whose[sizeof(entry->plan->name) + 16];
+
     turn_day(entry);
     if (entry->plan->predictions_per_day > 0 && entry->today >= entry->plan->predictions_per_day) {
-        decision->verdict = ACCOUNT_OVER_QUOTA;
-        decision->retry_after_s =
-            (int)(((entry->day + 1) * DAY_US - clock_now_us() + 999999) / 1000000);
-        if (decision->retry_after_s < 1)
-            decision->retry_after_s = 1;
-        snprintf(decision->detail, sizeof(decision->detail),
-                 "Request was throttled. The plan \"%s\" allows %d predictions a day. Your rate "
-                 "limit resets in ~%ds.",
-                 entry->plan->name, entry->plan->predictions_per_day, decision->retry_after_s);
+        snprintf(whose, sizeof(whose), "The plan \"%s\"", entry->plan->name);
+        account_over_quota(whose, entry->plan->predictions_per_day, decision);
     } else if (charges && entry->metered && entry->credit_microusd <= 0) {
         decision->verdict = ACCOUNT_OUT_OF_CREDIT;
     } else {
@@ -519,22 +520,30 @@ static void decide(struct entry *entry, bool charges, struct account_decision *d
     }
 }
 
-void accounts_reserve(struct accounts *accounts, const char *account, bool charges,
+void accounts_reserve(struct accounts *accounts, const char *account,
+                      const struct account_token *token, bool charges,
                       struct account_decision *ret_decision)
 {
-    struct entry *entry = lock_entry(accounts, account);
+    struct entry *entry;
 
     *ret_decision = (struct account_decision){ .verdict = ACCOUNT_ADMITTED };
+    if (!token_days_reserve(accounts->days, accounts->store, account, token, ret_decision))
+        return;
+    entry = lock_entry(accounts, account);
     if (!entry)
         return; /* its rate was judged; who cannot be read is not locked out */
     decide(entry, charges, ret_decision);
     pthread_mutex_unlock(&accounts->lock);
+    if (ret_decision->verdict != ACCOUNT_ADMITTED)
+        token_days_unreserve(accounts->days, token);
 }
 
-void accounts_unreserve(struct accounts *accounts, const char *account)
+void accounts_unreserve(struct accounts *accounts, const char *account,
+                        const struct account_token *token)
 {
     struct entry *entry;
 
+    token_days_unreserve(accounts->days, token);
     pthread_mutex_lock(&accounts->lock);
     entry = find(accounts, account);
     if (entry && entry->today > 0)
@@ -565,7 +574,7 @@ bool accounts_info(struct accounts *accounts, const char *account, struct accoun
     int64_t today;
 
     if (!read_known(accounts, account, true, &known, err) ||
-        !store_prediction_count(accounts->store, account, known.day * DAY_US, &today, err))
+        !store_prediction_count(accounts->store, account, NULL, known.day * DAY_US, &today, err))
         return false;
     pthread_mutex_lock(&accounts->lock);
     plan = plans_find(accounts->plans, known.plan[0] ? known.plan : NULL);

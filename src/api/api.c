@@ -12,11 +12,14 @@
 #include "api/auth.h"
 #include "api/deployment_documents.h"
 #include "api/envelope.h"
+#include "api/figures.h"
+#include "api/history.h"
 #include "api/metrics.h"
 #include "api/openapi.h"
 #include "api/problem.h"
 #include "api/render.h"
 #include "api/resource.h"
+#include "api/site.h"
 #include "api/streams.h"
 #include "api/sweep.h"
 #include "api/version_removal.h"
@@ -63,6 +66,7 @@ static void log_call(struct http_call *call, int status, int64_t duration_us)
     struct str path = path_to_log(call);
 
     metrics_count(api_of(call)->metrics, http_call_route(call), status, duration_us);
+    history_request(api_of(call)->history, status, duration_us);
     log_event(LOG_DEBUG, "request", "id=%s method=%s path=\"%.*s\" status=%d us=%lld",
               http_request_id(call), http_method(call), (int)path.len, path.ptr ? path.ptr : "",
               status, (long long)duration_us);
@@ -119,6 +123,12 @@ static bool collect_tables(struct api *api, struct err *err)
     return true;
 }
 
+static bool start_site(struct api *api, const struct api_options *options, struct err *err)
+{
+    return options->without_page || !site_is_built() ||
+           site_new(options->public_url, &api->site, err);
+}
+
 static bool start_server(struct api *api, const struct api_options *options, int connections_max,
                          struct err *err)
 {
@@ -133,6 +143,8 @@ static bool start_server(struct api *api, const struct api_options *options, int
         .workers = options->workers > 0 ? options->workers : API_WORKERS_DEFAULT,
         .connections_max = connections_max,
         .spill_folder = options->data_folder,
+        .check_host = true,
+        .hosts = options->hosts,
         .cors_origins = options->cors_origins,
         .gzip_min_bytes = options->gzip_min_bytes,
         .context = api,
@@ -157,12 +169,14 @@ bool api_start(const struct api_options *options, struct api **ret_api, struct e
 
     if (!api)
         return err_set(err, ERR_NO_MEMORY, "not enough memory to start the API");
+    attempts_init(&api->sign_in_attempts);
     api->store = options->store;
     api->blobs = options->blobs;
     api->predict = options->predict;
     api->registry = options->registry;
     api->models = options->models;
     api->accounts = options->accounts;
+    api->data_folder = options->data_folder;
     api->deployment_quiet_s = options->deployment_quiet_s;
     api->sync_output_form = options->sync_output_form;
     api->link_lifetime_s = options->link_lifetime_s;
@@ -173,7 +187,8 @@ bool api_start(const struct api_options *options, struct api **ret_api, struct e
                        err) ||
         !waits_new(answer_after_wait, answer_now, &api->waits, err) ||
         !streams_new(api, &api->streams, err) || !metrics_new(api->tables, &api->metrics, err) ||
-        !openapi_new(&api->openapi, err) || !start_background(api, err) ||
+        !openapi_new(&api->openapi, err) || !start_site(api, options, err) ||
+        !start_background(api, err) || !figures_start(api, options, err) ||
         !start_server(api, options, connections_max, err)) {
         api_stop(api, 0);
         return false;
@@ -217,6 +232,11 @@ int api_port(const struct api *api)
     return http_server_port(api->server);
 }
 
+bool api_has_local_page(const struct api *api)
+{
+    return api->site && http_server_is_loopback(api->server);
+}
+
 /* The store always ends what it was given, so this ends. */
 static void wait_for_creates(const struct api *api)
 {
@@ -241,6 +261,7 @@ void api_stop(struct api *api, int drain_ms)
         http_server_stop(api->server,
                          left_ms > API_LAST_ANSWERS_MS ? (int)left_ms : API_LAST_ANSWERS_MS);
     wait_for_creates(api);
+    figures_stop(api);
     if (api->answers)
         work_pool_free(api->answers);
     streams_free(api->streams);
@@ -251,6 +272,8 @@ void api_stop(struct api *api, int drain_ms)
     auth_free(api->auth);
     openapi_free(api->openapi);
     metrics_free(api->metrics);
+    site_free(api->site);
+    attempts_done(&api->sign_in_attempts);
     free(api->tables);
     free(api);
 }

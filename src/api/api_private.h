@@ -6,15 +6,20 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/attempts.h"
 #include "http/server.h"
 
 struct accounts;
 struct auth;
 struct envelope;
+struct history;
+struct installs;
 struct metrics;
 struct model_documents;
+struct speeds;
 struct streams;
 struct openapi;
+struct site;
 struct sweep;
 struct version_removal;
 struct waits;
@@ -44,7 +49,15 @@ struct api {
     struct sweep *sweep;
     struct version_removal *version_removal;
     struct metrics *metrics;
+    struct history *history;   /* of the last day (figures.c) */
+    struct speeds *speeds;     /* of models */
+    struct installs *installs; /* of weights */
+    const char *data_folder;   /* borrowed */
+    atomic_llong data_bytes;   /* what lies in it, as last counted; below 0: not known */
+    atomic_llong data_seen_us; /* when that was begun; monotonic, 0: never */
     struct openapi *openapi;
+    struct site *site; /* NULL: without the page */
+    struct attempts sign_in_attempts;
     int deployment_quiet_s;
     atomic_bool draining; /* api_stop was called */
     const struct http_route **tables;

@@ -1,9 +1,12 @@
-/* Who calls, and may they: tokens to accounts, cached, then the rates of account/.
+/* Who calls, and may they: tokens to accounts, cached, then the rates of account/ and the scope
+ * that the route needs.
  *
  * Tokens are stored as SHA-256, which is also the cache's key, so neither the cache nor the store
  * holds a secret, and how long a comparison takes tells nothing about a token. The cache is dropped
  * when the store's token generation has changed; that is asked at most once a second, so a revoked
- * token ends within a second even when another process revoked it.
+ * token ends within a second even when another process revoked it, and at once when this one did
+ * (auth_forget). When a token was used last is written at most once a minute, and no call waits for
+ * that.
  * Not here: quotas and credit, which only valid creates take from (create.c). */
 #include "api/auth.h"
 
@@ -12,18 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account/account.h"
+#include "account/tokens.h"
 #include "api/api_private.h"
 #include "api/problem.h"
+#include "api/resource.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "store/store.h"
 
-#define AUTH_SLOTS 4096       /* cached tokens at most, about 750 KiB */
+#define AUTH_SLOTS 4096       /* cached tokens at most, about 900 KiB */
 #define AUTH_PROBES 8         /* slots one hash may be in */
 #define AUTH_ACCOUNT_SIZE 128 /* longer names work but are not cached */
 #define AUTH_CHECK_US 1000000 /* how old the cache's generation may be */
+#define AUTH_USED_US 60000000 /* how old the time of the last use may be */
 #define AUTH_READ_BYTES (64u << 10)
 #define AUTH_TOKEN_SIZE sizeof(((struct store_token *)0)->id)
 
@@ -31,14 +36,26 @@ struct auth_slot {
     unsigned char hash[HASH_SHA256_BYTES];
     char account[AUTH_ACCOUNT_SIZE]; /* "": free */
     char token[AUTH_TOKEN_SIZE];     /* its id */
+    int64_t expires_us;              /* Unix time; 0: never */
+    int64_t last_used_us;            /* as stored, or on its way there */
+    unsigned scopes;
+    int creates_per_minute, predictions_per_day;
+    bool session;
 };
 
 struct auth {
     struct store *store;
     pthread_mutex_t lock; /* protects all below; never held across a call of the store */
     int64_t generation;
+    unsigned epoch;     /* grows with every auth_forget */
     int64_t checked_us; /* monotonic; when generation was read */
     struct auth_slot slots[AUTH_SLOTS];
+};
+
+/* What a caller took the cache to be when it asked the store. */
+struct auth_view {
+    int64_t generation;
+    unsigned epoch;
 };
 
 bool auth_new(struct store *store, struct auth **ret_auth, struct err *err)
@@ -62,113 +79,225 @@ void auth_free(struct auth *auth)
     free(auth);
 }
 
-static size_t first_slot(const unsigned char hash[HASH_SHA256_BYTES])
+/* ---- The cache ------------------------------------------------------------------------------- */
+
+/* Lock held. */
+static void drop_all(struct auth *auth, int64_t generation)
 {
-    return ((size_t)hash[0] | (size_t)hash[1] << 8) % AUTH_SLOTS;
+    memset(auth->slots, 0, sizeof(auth->slots));
+    auth->generation = generation;
 }
 
-/* Drop the cache when tokens have changed. Returns the generation the caller works with. */
-static int64_t check_generation(struct auth *auth)
+void auth_forget(struct auth *auth)
 {
-    int64_t now_us = clock_monotonic_us(), generation;
+    pthread_mutex_lock(&auth->lock);
+    drop_all(auth, -1);
+    auth->epoch++; /* what is being read from the store now may be old */
+    auth->checked_us = 0;
+    pthread_mutex_unlock(&auth->lock);
+}
+
+/* Drop the cache when tokens have changed. Returns what the caller works with. */
+static struct auth_view check_generation(struct auth *auth)
+{
+    int64_t now_us = clock_monotonic_us();
+    struct auth_view view;
     bool due;
 
     pthread_mutex_lock(&auth->lock);
     due = auth->checked_us == 0 || now_us - auth->checked_us >= AUTH_CHECK_US;
     if (due)
         auth->checked_us = now_us; /* one thread asks, the others go on */
-    generation = auth->generation;
+    view = (struct auth_view){ auth->generation, auth->epoch };
     pthread_mutex_unlock(&auth->lock);
     if (!due)
-        return generation;
-    if (!store_token_generation(auth->store, &generation, NULL))
-        generation = -1; /* not known: nothing cached counts */
+        return view;
+    if (!store_token_generation(auth->store, &view.generation, NULL))
+        view.generation = -1; /* not known: nothing cached counts */
     pthread_mutex_lock(&auth->lock);
-    if (generation != auth->generation || generation < 0) {
-        memset(auth->slots, 0, sizeof(auth->slots));
-        auth->generation = generation;
-    }
+    if (view.epoch == auth->epoch && (view.generation != auth->generation || view.generation < 0))
+        drop_all(auth, view.generation);
     pthread_mutex_unlock(&auth->lock);
-    return generation;
+    return view;
+}
+
+/* Is the time of its last use to be written? Then that is noted. Lock held. */
+static bool note_use(struct auth_slot *slot, int64_t now_us)
+{
+    bool due = now_us - slot->last_used_us >= AUTH_USED_US;
+
+    if (due)
+        slot->last_used_us = now_us;
+    return due;
+}
+
+/* The slot of that hash, or NULL. Lock held. */
+static struct auth_slot *slot_of(struct auth *auth, const unsigned char hash[HASH_SHA256_BYTES])
+{
+    size_t first = ((size_t)hash[0] | (size_t)hash[1] << 8) % AUTH_SLOTS;
+    struct str wanted = { (const char *)hash, HASH_SHA256_BYTES };
+
+    for (size_t i = 0; i < AUTH_PROBES; i++) {
+        struct auth_slot *slot = &auth->slots[(first + i) % AUTH_SLOTS];
+        struct str has = { (const char *)slot->hash, HASH_SHA256_BYTES };
+
+        if (slot->account[0] && str_equal_constant_time(has, wanted))
+            return slot;
+    }
+    return NULL;
+}
+
+static struct auth_slot *free_slot(struct auth *auth, const unsigned char hash[HASH_SHA256_BYTES])
+{
+    size_t first = ((size_t)hash[0] | (size_t)hash[1] << 8) % AUTH_SLOTS;
+
+    for (size_t i = 0; i < AUTH_PROBES; i++)
+        if (!auth->slots[(first + i) % AUTH_SLOTS].account[0])
+            return &auth->slots[(first + i) % AUTH_SLOTS];
+    return &auth->slots[(first + hash[2] % AUTH_PROBES) % AUTH_SLOTS];
 }
 
 static bool find_cached(struct auth *auth, const unsigned char hash[HASH_SHA256_BYTES],
-                        struct auth_slot *ret_slot)
+                        int64_t now_us, struct auth_slot *ret_slot, bool *ret_write_use)
 {
-    size_t slot = first_slot(hash);
-    bool found = false;
+    struct auth_slot *slot;
 
     pthread_mutex_lock(&auth->lock);
-    for (size_t i = 0; i < AUTH_PROBES && !found; i++) {
-        const struct auth_slot *entry = &auth->slots[(slot + i) % AUTH_SLOTS];
-        struct str a = { (const char *)entry->hash, HASH_SHA256_BYTES };
-        struct str b = { (const char *)hash, HASH_SHA256_BYTES };
-
-        found = entry->account[0] && str_equal_constant_time(a, b);
-        if (found)
-            *ret_slot = *entry;
+    slot = slot_of(auth, hash);
+    if (slot) {
+        *ret_write_use = note_use(slot, now_us);
+        *ret_slot = *slot;
     }
     pthread_mutex_unlock(&auth->lock);
-    return found;
+    return slot != NULL;
 }
 
-/* Only when no token has changed since the store was asked. */
-static void cache(struct auth *auth, const unsigned char hash[HASH_SHA256_BYTES],
-                  const struct store_token *token, int64_t generation)
+/* Keep a token that was read, when none has changed since the store was asked. */
+static void cache(struct auth *auth, const struct auth_slot *read, const struct auth_view *view,
+                  int64_t now_us, bool *ret_write_use)
 {
-    const char *account = token->account;
-    size_t slot = first_slot(hash);
-    struct auth_slot *entry = NULL;
+    struct auth_slot own = *read, *slot = &own;
 
-    if (strlen(account) >= AUTH_ACCOUNT_SIZE || account[0] == '\0' || generation < 0)
+    pthread_mutex_lock(&auth->lock);
+    if (view->generation >= 0 && view->generation == auth->generation &&
+        view->epoch == auth->epoch) {
+        slot = slot_of(auth, read->hash); /* another thread was quicker */
+        if (!slot) {
+            slot = free_slot(auth, read->hash);
+            *slot = *read;
+        }
+    }
+    *ret_write_use = note_use(slot, now_us);
+    pthread_mutex_unlock(&auth->lock);
+}
+
+/* ---- Finding who it is ----------------------------------------------------------------------- */
+
+struct use_write {
+    struct store_write write;
+    char token[AUTH_TOKEN_SIZE];
+};
+
+static void use_written(struct store_write *write)
+{
+    free(write->context);
+}
+
+/* On its way to the store; nobody waits, and when memory is short it is left out. */
+static void write_use(struct auth *auth, const char *token, int64_t now_us)
+{
+    struct use_write *use = calloc(1, sizeof(*use));
+
+    if (!use)
         return;
-    pthread_mutex_lock(&auth->lock);
-    for (size_t i = 0; i < AUTH_PROBES && !entry; i++)
-        if (!auth->slots[(slot + i) % AUTH_SLOTS].account[0])
-            entry = &auth->slots[(slot + i) % AUTH_SLOTS];
-    if (!entry)
-        entry = &auth->slots[(slot + hash[2] % AUTH_PROBES) % AUTH_SLOTS];
-    if (generation == auth->generation) {
-        memcpy(entry->hash, hash, HASH_SHA256_BYTES);
-        str_copy(str_from(account), entry->account, AUTH_ACCOUNT_SIZE);
-        memcpy(entry->token, token->id, AUTH_TOKEN_SIZE);
-    }
-    pthread_mutex_unlock(&auth->lock);
+    str_copy(str_from(token), use->token, sizeof(use->token));
+    use->write = (struct store_write){ .kind = STORE_TOKEN_USED,
+                                       .token_used = { .id = use->token, .used_us = now_us },
+                                       .done = use_written,
+                                       .context = use };
+    store_submit(auth->store, &use->write);
 }
 
-static const struct auth_caller *caller_new(struct arena *arena, const char *account,
-                                            const char *token)
+static const struct auth_caller *caller_new(struct arena *arena, const struct auth_slot *slot,
+                                            const char *account)
 {
     struct auth_caller *caller = arena_alloc(arena, sizeof(*caller));
 
     if (!caller)
         return NULL;
-    caller->account = arena_strdup(arena, str_from(account));
-    caller->token = arena_strdup(arena, str_from(token));
+    *caller = (struct auth_caller){
+        .account = arena_strdup(arena, str_from(account)),
+        .token = arena_strdup(arena, str_from(slot->token)),
+        .scopes = slot->scopes,
+        .expires_us = slot->expires_us,
+        .session = slot->session,
+    };
+    caller->limits = (struct account_token){ .id = caller->token,
+                                             .creates_per_minute = slot->creates_per_minute,
+                                             .predictions_per_day = slot->predictions_per_day };
     return caller->account && caller->token ? caller : NULL;
+}
+
+static bool has_expired(const struct auth_slot *slot, int64_t now_us)
+{
+    return slot->expires_us != 0 && slot->expires_us <= now_us;
+}
+
+/* As find below, for a token that is not cached. */
+static const struct auth_caller *find_stored(struct auth *auth,
+                                             const unsigned char hash[HASH_SHA256_BYTES],
+                                             const struct auth_view *view, int64_t now_us,
+                                             struct arena *arena)
+{
+    const struct auth_caller *caller = NULL;
+    struct auth_slot slot = { 0 };
+    struct store_token found;
+    struct arena memory;
+    bool use;
+
+    arena_init(&memory, AUTH_READ_BYTES);
+    if (store_token_find(auth->store, hash, &memory, &found, NULL) &&
+        tokens_is_valid(&found, now_us)) {
+        memcpy(slot.hash, hash, HASH_SHA256_BYTES);
+        memcpy(slot.token, found.id, AUTH_TOKEN_SIZE);
+        slot.expires_us = found.expires_us;
+        slot.last_used_us = found.last_used_us;
+        slot.scopes = found.scopes;
+        slot.creates_per_minute = found.creates_per_minute;
+        slot.predictions_per_day = found.predictions_per_day;
+        slot.session = found.kind == STORE_TOKEN_SESSION;
+        caller = caller_new(arena, &slot, found.account);
+        if (str_copy(str_from(found.account), slot.account, AUTH_ACCOUNT_SIZE) && slot.account[0])
+            cache(auth, &slot, view, now_us, &use);
+        else
+            use = note_use(&slot, now_us);
+        if (use)
+            write_use(auth, found.id, now_us);
+    }
+    arena_done(&memory);
+    return caller;
 }
 
 const struct auth_caller *auth_find(struct auth *auth, struct str token, struct arena *arena)
 {
     unsigned char hash[HASH_SHA256_BYTES];
-    const struct auth_caller *caller = NULL;
+    int64_t now_us = clock_now_us();
     struct auth_slot cached;
-    struct store_token found;
-    struct arena memory;
-    int64_t generation;
+    struct auth_view view;
+    bool use;
 
     hash_sha256(token, hash);
-    generation = check_generation(auth);
-    if (find_cached(auth, hash, &cached))
-        return caller_new(arena, cached.account, cached.token);
-    arena_init(&memory, AUTH_READ_BYTES);
-    if (store_token_find(auth->store, hash, &memory, &found, NULL)) {
-        caller = caller_new(arena, found.account, found.id);
-        cache(auth, hash, &found, generation);
-    }
-    arena_done(&memory);
-    return caller;
+    view = check_generation(auth);
+    if (!find_cached(auth, hash, now_us, &cached, &use))
+        return find_stored(auth, hash, &view, now_us, arena);
+    if (has_expired(&cached, now_us))
+        return NULL;
+    if (use)
+        write_use(auth, cached.token, now_us);
+    return caller_new(arena, &cached, cached.account);
 }
+
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 struct str auth_header_token(const char *header)
 {
@@ -218,12 +347,46 @@ static bool admit(struct http_call *call, const struct auth_caller *caller)
 
     if (!accounts)
         return true;
-    accounts_admit(accounts, caller->account, caller->token, kind_of(call), &decision);
+    accounts_admit(accounts, caller->account, &caller->limits, kind_of(call), &decision);
     if (decision.verdict == ACCOUNT_ADMITTED)
         set_rate_headers(call, decision.remaining);
     else
         problem_reply_throttled(call, decision.detail, decision.retry_after_s);
     return decision.verdict == ACCOUNT_ADMITTED;
+}
+
+/* The scope a call needs; 0: none. */
+static unsigned scope_of(const struct http_call *call)
+{
+    const struct http_route *route = http_call_route(call);
+    const char *method = http_method(call);
+    unsigned flags = route ? route->flags : 0;
+
+    if (flags & API_SCOPE_NONE)
+        return 0;
+    if (flags & API_SCOPE_OPERATE)
+        return STORE_SCOPE_OPERATE;
+    if (flags & API_SCOPE_MANAGE)
+        return STORE_SCOPE_MANAGE;
+    /* QUERY is a GET with a body. */
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "QUERY") == 0)
+        return STORE_SCOPE_READ;
+    return STORE_SCOPE_RUN;
+}
+
+bool auth_has_scope(struct http_call *call, const struct auth_caller *caller, unsigned scope)
+{
+    struct err err;
+    int index = 0;
+
+    if ((caller->scopes & scope) == scope)
+        return true;
+    while (index < TOKENS_SCOPE_COUNT - 1 && !(scope & 1u << index))
+        index++;
+    err_set(&err, ERR_FORBIDDEN, "This token may not do that: it needs the scope \"%s\".",
+            tokens_scope_name(index));
+    problem_reply(call, &err);
+    return false;
 }
 
 bool auth_check(struct http_call *call, const char **ret_account)
@@ -244,7 +407,7 @@ bool auth_check(struct http_call *call, const char **ret_account)
         problem_reply(call, &err);
         return false;
     }
-    if (!admit(call, caller))
+    if (!admit(call, caller) || !auth_has_scope(call, caller, scope_of(call)))
         return false;
     http_set_caller(call, caller);
     *ret_account = caller->account;

@@ -77,12 +77,20 @@ static void prepared(void *context, const struct prediction *prediction)
     creation->made = reply_json_make(call, 201, &body);
 }
 
+/* The limits of the token it came with. */
+static const struct account_token *limits_of(const struct http_call *call)
+{
+    const struct auth_caller *caller = http_caller(call);
+
+    return caller ? &caller->limits : NULL;
+}
+
 static void give_back(const struct creation *creation)
 {
     struct http_call *call = creation->call;
 
     if (creation->reserved)
-        accounts_unreserve(api_of(call)->accounts, http_account(call));
+        accounts_unreserve(api_of(call)->accounts, http_account(call), limits_of(call));
 }
 
 static void reply_refused(const struct creation *creation, const struct err *err)
@@ -255,7 +263,7 @@ static bool reserve(struct creation *creation, const struct predict_request *wan
     struct http_call *call = creation->call;
     struct account_decision decision;
 
-    accounts_reserve(api_of(call)->accounts, http_account(call),
+    accounts_reserve(api_of(call)->accounts, http_account(call), limits_of(call),
                      has_price(&wanted->version->model->price), &decision);
     creation->reserved = decision.verdict == ACCOUNT_ADMITTED;
     if (creation->reserved)
@@ -290,6 +298,14 @@ static struct creation *creation_new(struct http_call *call, const struct create
     return creation;
 }
 
+/* What a person makes on the page stays until that person removes it: retention is for the API. */
+static const char *source_of(struct http_call *call)
+{
+    const char *source = http_header(call, "Mimeo-Source");
+
+    return source && strcmp(source, "web") == 0 ? "web" : "api";
+}
+
 void create_submit(struct http_call *call, const struct create_request *request)
 {
     const struct auth_caller *caller = http_caller(call);
@@ -300,7 +316,7 @@ void create_submit(struct http_call *call, const struct create_request *request)
         .input = request->input,
         .webhook = request->webhook,
         .webhook_events_filter = request->events_filter,
-        .source = "api",
+        .source = source_of(call),
         .token = caller ? caller->token : NULL,
         .base_url = request->webhook ? http_base_url(call) : NULL,
         .deployment = request->deployment,

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/api_private.h"
 #include "api/reply.h"
+#include "api/site.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -272,8 +274,11 @@ static bool is_upload(const struct http_call *call)
 
 void problem_reply_server(struct http_call *call, int status, const struct err *err)
 {
-    if (status == 404)
-        problem_reply_not_found(call);
+    if (status == 404) {
+        if (!api_of(call)->site || !site_answer(api_of(call)->site, call))
+            problem_reply_not_found(call);
+    } else if (status == 421)
+        problem_reply_detail(call, 421, "Misdirected request", err->detail);
     else if (status == 405)
         problem_reply_detail(call, 405, "Method not allowed", err->detail);
     else if (status == 413 && is_upload(call))

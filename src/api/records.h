@@ -13,6 +13,9 @@ void records_get(struct http_call *call, enum store_kind kind);
 /* 200 and the record when it has ended, or after a few seconds. May block on the store. */
 void records_cancel(struct http_call *call, enum store_kind kind);
 
+/* 204 when its data was removed, now or before; 409 while it has not ended. Blocks. */
+void records_remove_data(struct http_call *call);
+
 /* A page of the caller's, newest first, filtered as the query string says. */
 void records_list(struct http_call *call, enum store_kind kind);
 

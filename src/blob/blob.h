@@ -23,6 +23,10 @@ void blob_close(struct blob_store *blobs);
  * because the server was killed before the record was stored. */
 bool blob_put_file(struct blob_store *blobs, const char *path, const char *name, const char *owner,
                    char ret_ref[BLOB_REF_MAX], struct err *err);
+/* The same with a note of how it was made in a picture's file (picture_note.h). Where that cannot
+ * be, it is put as it is. */
+bool blob_put_noted(struct blob_store *blobs, const char *path, const char *name, const char *owner,
+                    struct str note, char ret_ref[BLOB_REF_MAX], struct err *err);
 bool blob_put_bytes(struct blob_store *blobs, struct str bytes, const char *name, const char *owner,
                     char ret_ref[BLOB_REF_MAX], struct err *err);
 

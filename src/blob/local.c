@@ -30,6 +30,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "blob/blob.h"
+#include "blob/picture_note.h"
 
 #define BLOB_KEY_LEN 32 /* hexadecimal digits: 128 random bits */
 #define BLOB_NAME_MAX 120
@@ -336,6 +337,44 @@ bool blob_put_file(struct blob_store *blobs, const char *path, const char *name,
     }
     if (!blob_publish(blobs, from, target, owner, ref, err))
         return false;
+    memcpy(ret_ref, ref, sizeof ref);
+    return true;
+}
+
+/* A copy of a picture with the note in it, among the temporary files. False: none was made. */
+static bool make_noted(struct blob_store *blobs, const char *path, const char *name,
+                       struct str note, char ret_temporary[PATH_MAX])
+{
+    int from = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), to = -1;
+    bool ok = false;
+    if (from < 0)
+        return false;
+    blob_temporary_path(blobs, ret_temporary);
+    to = open(ret_temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to >= 0) {
+        ok = picture_note_copy(from, to, blob_content_type(name), note);
+        ok &= close(to) == 0;
+        if (!ok)
+            unlink(ret_temporary);
+    }
+    close(from);
+    return ok;
+}
+
+/* The note is no reason to fail: a full disk may have room for the picture without a copy. */
+bool blob_put_noted(struct blob_store *blobs, const char *path, const char *name, const char *owner,
+                    struct str note, char ret_ref[BLOB_REF_MAX], struct err *err)
+{
+    char ref[BLOB_REF_MAX], target[PATH_MAX], temporary[PATH_MAX];
+    struct err ignored = { 0 };
+    if (note.len == 0 || !make_noted(blobs, path, name, note, temporary))
+        return blob_put_file(blobs, path, name, owner, ret_ref, err);
+    if (!blob_make_place(blobs, name, ref, target, &ignored) ||
+        !blob_publish(blobs, temporary, target, owner, ref, &ignored)) {
+        unlink(temporary);
+        return blob_put_file(blobs, path, name, owner, ret_ref, err);
+    }
+    unlink(path); /* as if it were moved */
     memcpy(ret_ref, ref, sizeof ref);
     return true;
 }

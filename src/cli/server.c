@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "account/account.h"
+#include "account/tokens.h"
 #include "api/api.h"
 #include "api/model_documents.h"
 #include "base/buf.h"
@@ -17,7 +18,6 @@
 #include "base/option.h"
 #include "blob/blob.h"
 #include "cli/place.h"
-#include "cli/token.h"
 #include "predict/predict.h"
 #include "pull/process.h"
 #include "queue/queue.h"
@@ -69,18 +69,21 @@ static bool tokens_prepare(struct server *server, const struct option_values *va
                            struct err *err)
 {
     const char *chosen = option_string(values, "token");
-    char made[TOKEN_TEXT_SIZE];
+    const struct store_token wanted = { .name = "first",
+                                        .account = TOKENS_ACCOUNT_DEFAULT,
+                                        .scopes = STORE_SCOPE_ALL };
+    struct tokens_made made;
     bool any = false;
 
     if (chosen != NULL)
-        return token_admit(server->store, chosen, err);
-    if (!token_any(server->store, &any, err))
+        return tokens_admit(server->store, chosen, err);
+    if (!tokens_any(server->store, &any, err))
         return false;
     if (any)
         return true;
-    if (!token_create(server->store, "first", TOKEN_ACCOUNT_DEFAULT, made, err))
+    if (!tokens_create(server->store, &wanted, &made, err))
         return false;
-    fprintf(stderr, "token (shown only now; `mimeo tokens` makes more): %s\n", made);
+    fprintf(stderr, "token (shown only now; `mimeo tokens` makes more): %s\n", made.text);
     return true;
 }
 
@@ -222,6 +225,8 @@ static bool predict_start(struct server *server, const struct option_values *val
         .run_timeout_s = (int)option_integer(values, "run-timeout"),
         .cancel_grace_ms = (int)option_integer(values, "cancel-grace"),
         .allow_private_urls = option_boolean(values, "allow-private-urls"),
+        .picture_metadata =
+            str_equal(str_from(option_string(values, "picture-metadata")), S("yes")),
         .abort_unstarted = option_boolean(values, "abort-unstarted"),
         .retention_s = (int)option_integer(values, "retention"),
         .trained = model_documents_trained,
@@ -240,6 +245,14 @@ static enum api_output_form output_form(const char *name)
     return str_equal(form, S("data")) ? API_OUTPUT_DATA : API_OUTPUT_AUTO;
 }
 
+/* Those of `mimeo pull`. Empty is as good as unset. */
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != 0 ? value : NULL;
+}
+
 static bool api_begin(struct server *server, const struct option_values *values, struct err *err)
 {
     struct api_options options = {
@@ -255,6 +268,10 @@ static bool api_begin(struct server *server, const struct option_values *values,
         .tls_certificate_path = option_string(values, "tls-cert"),
         .tls_key_path = option_string(values, "tls-key"),
         .data_folder = server->data_folder,
+        .weights_folder = server->weights_folder,
+        .hf_endpoint = environment("HF_ENDPOINT"),
+        .github_endpoint = environment("GITHUB_ENDPOINT"),
+        .hf_token = environment("HF_TOKEN"),
         .sync_output_form = output_form(option_string(values, "sync-output")),
         .link_lifetime_s = (int)option_integer(values, "link-lifetime"),
         .official_only_by_name = option_boolean(values, "strict-names"),
@@ -263,6 +280,8 @@ static bool api_begin(struct server *server, const struct option_values *values,
                                   ? (int)option_integer(values, "deployment-quiet")
                                   : -1,
         .cors_origins = option_string(values, "cors-origins"),
+        .hosts = option_string(values, "hosts"),
+        .without_page = option_boolean(values, "without-ui"),
         .gzip_min_bytes = (size_t)option_integer(values, "gzip-min"),
         .workers = WORKERS,
         .connections_max = (int)option_integer(values, "connections"),
@@ -338,6 +357,13 @@ bool server_reload(struct server *server, const struct option_values *values, st
 int server_port(const struct server *server)
 {
     return api_port(server->api);
+}
+
+bool server_sign_in_code(struct server *server, char ret_code[TOKENS_TEXT_SIZE], struct err *err)
+{
+    if (!api_has_local_page(server->api))
+        return err_set(err, ERR_NOT_FOUND, "there is no page to sign in to from this machine");
+    return tokens_create_code(server->store, TOKENS_ACCOUNT_DEFAULT, ret_code, err);
 }
 
 void server_stop(struct server *server, int drain_ms)

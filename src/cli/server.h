@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "account/tokens.h"
+
 struct err;
 struct option_values;
 struct server;
@@ -12,6 +14,10 @@ struct server;
 /* values: of the serve command's table. When it returns true, the server answers requests. */
 bool server_start(const struct option_values *values, struct server **ret_server, struct err *err);
 int server_port(const struct server *server);
+
+/* A code that signs in to the page, once. ERR_NOT_FOUND when the server has no page, or listens not
+ * on loopback only: who can read this process' output there need not be who may sign in. */
+bool server_sign_in_code(struct server *server, char ret_code[TOKENS_TEXT_SIZE], struct err *err);
 
 /* Take over what can change while it runs: plans, rates, manifests. On failure nothing changed. */
 bool server_reload(struct server *server, const struct option_values *values, struct err *err);

@@ -36,6 +36,7 @@ struct prediction {
     int64_t started_us;
     int64_t completed_us;
     struct str metrics;   /* JSON object text; empty: none */
+    struct str timeline;  /* likewise; only an outline has it (store.h) */
     const char *webhook;  /* NULL: none */
     const char *base_url; /* what links in its webhooks' bodies start with; NULL: none */
     struct str webhook_events_filter; /* JSON array text; empty: none */

@@ -296,6 +296,20 @@ static void find_route(struct http_call *call)
     refuse_plainly(call, 404, ERR_NOT_FOUND, "The requested resource could not be found.");
 }
 
+/* A page of somebody else's, whose name was made to point at this machine, is not to be answered.
+ */
+static void check_host(struct http_call *call)
+{
+    struct http_server *server = call->server;
+    const char *host = http_header(call, "Host");
+    if (!server->options.check_host || !server->loopback || !host ||
+        host_is_ours(&server->hosts, str_from(host)))
+        return;
+    refuse_plainly(call, 421, ERR_INVALID,
+                   "This server is not known by that host name: use localhost, or name it with "
+                   "--hosts or --public-url.");
+}
+
 /* How long the client says the body is: -1 when it does not say (chunked), -2 when what it says
  * cannot be trusted: both a length and chunks, which two servers in a row may read differently. */
 static int64_t told_length(const struct http_call *call)
@@ -385,7 +399,9 @@ static enum MHD_Result begin(struct http_call *call, const char *method)
         call->trusted_proxy = info && base_url_trusts(&server->base_url, info->client_addr);
     int64_t told = told_length(call);
     guard_set_deadline(call->watched, told ? HTTP_BODY_ALLOWED_MS : 0);
-    find_route(call);
+    check_host(call);
+    if (!call->discarding)
+        find_route(call);
     if (!call->discarding)
         prepare_body(call, told);
     if (!call->discarding)

@@ -25,10 +25,10 @@ static int read_weight(struct str text)
     return whole == 1 ? 1000 : (int)part;
 }
 
-bool gzip_is_accepted(const char *accept_encoding)
+bool gzip_accepts(const char *accept_encoding, struct str coding)
 {
     struct str list = str_from(accept_encoding), each, name, parameter;
-    int gzip = -1, any = -1;
+    int named = -1, any = -1;
     while (list.len) {
         int weight = 1000;
         if (!str_cut(list, ',', &each, &list)) {
@@ -43,12 +43,18 @@ bool gzip_is_accepted(const char *accept_encoding)
             name = each;
         }
         name = str_trim(name);
-        if (str_equal_nocase(name, S("gzip")) || str_equal_nocase(name, S("x-gzip")))
-            gzip = weight;
+        if (str_equal_nocase(name, coding) ||
+            (str_equal(coding, S("gzip")) && str_equal_nocase(name, S("x-gzip"))))
+            named = weight;
         else if (str_equal(name, S("*")))
             any = weight;
     }
-    return (gzip >= 0 ? gzip : any) > 0;
+    return (named >= 0 ? named : any) > 0;
+}
+
+bool gzip_is_accepted(const char *accept_encoding)
+{
+    return gzip_accepts(accept_encoding, S("gzip"));
 }
 
 bool gzip_suits_type(const char *content_type)

@@ -4,8 +4,9 @@
 
 #include "base/str.h"
 
-/* Does this Accept-Encoding allow gzip (RFC 9110, 12.5.3)? NULL: no. */
-bool gzip_is_accepted(const char *accept_encoding);
+/* Does this Accept-Encoding allow a coding, in lower case (RFC 9110, 12.5.3)? NULL: no. */
+bool gzip_accepts(const char *accept_encoding, struct str coding);
+bool gzip_is_accepted(const char *accept_encoding); /* gzip */
 
 /* JSON and text; not event streams, whose pieces are to arrive one by one. */
 bool gzip_suits_type(const char *content_type);

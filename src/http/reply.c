@@ -119,6 +119,11 @@ const char *http_request_id(const struct http_call *call)
     return call->request_id;
 }
 
+bool http_accepts_coding(const struct http_call *call, const char *coding)
+{
+    return gzip_accepts(http_header(call, MHD_HTTP_HEADER_ACCEPT_ENCODING), str_from(coding));
+}
+
 const char *http_base_url(const struct http_call *borrowed)
 {
     /* Made when first asked for: most answers without links never need it. */
@@ -296,6 +301,14 @@ void http_reply(struct http_call *call, int status, const char *content_type, st
 {
     answer(call, status, content_type,
            make_response(call, status, content_type, body, MHD_RESPMEM_MUST_COPY));
+}
+
+void http_reply_static(struct http_call *call, int status, const char *content_type,
+                       struct str body)
+{
+    answer(call, status, content_type,
+           MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr,
+                                           MHD_RESPMEM_PERSISTENT));
 }
 
 void http_reply_file(struct http_call *call, int status, const char *content_type, int fd,

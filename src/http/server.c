@@ -96,11 +96,13 @@ static bool learn_address(struct http_server *server, int fd, struct err *err)
         server->port = ntohs(v6->sin6_port);
         inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
         bool any = strcmp(text, "::") == 0;
+        server->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
         buf_printf(&host, "%s%s%s:%d", any ? "" : "[", any ? "localhost" : text, any ? "" : "]",
                    server->port);
     } else {
         struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&address;
         server->port = ntohs(v4->sin_port);
+        server->loopback = ntohl(v4->sin_addr.s_addr) >> 24 == 127;
         inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
         buf_printf(&host, "%s:%d", strcmp(text, "0.0.0.0") == 0 ? "localhost" : text, server->port);
     }
@@ -242,9 +244,14 @@ static bool copy_options(struct http_server *server, const struct http_server_op
                          struct err *err)
 {
     struct http_server_options copy = *options;
-    const char **texts[] = { &copy.listen,       &copy.public_url,           &copy.trusted_proxies,
-                             &copy.spill_folder, &copy.tls_certificate_path, &copy.tls_key_path,
-                             &copy.cors_origins };
+    const char **texts[] = { &copy.listen,
+                             &copy.public_url,
+                             &copy.trusted_proxies,
+                             &copy.spill_folder,
+                             &copy.tls_certificate_path,
+                             &copy.tls_key_path,
+                             &copy.cors_origins,
+                             &copy.hosts };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (*texts[i]) {
             *texts[i] = arena_strdup(&server->arena, str_from(*texts[i]));
@@ -280,15 +287,17 @@ bool http_server_start(const struct http_server_options *options, struct http_se
     id_random_bytes(&server->run_id, sizeof server->run_id);
     int workers = options->workers > 0 ? options->workers : 4;
     int fd = -1;
-    bool ok = copy_options(server, options, err) &&
-              base_url_rules_init(&server->base_url, server->options.trusted_proxies,
-                                  server->options.public_url, err) &&
-              route_table_new(options->tables, options->prefixes, &server->routes, err) &&
-              (fd = open_listener(server->options.listen, err)) >= 0 &&
-              learn_address(server, fd, err) && guard_new(&server->guard, err) &&
-              work_pool_new("http", workers, (size_t)server->options.connections_max,
-                            &server->workers, err) &&
-              start_daemon(server, fd, err);
+    bool ok =
+        copy_options(server, options, err) &&
+        base_url_rules_init(&server->base_url, server->options.trusted_proxies,
+                            server->options.public_url, err) &&
+        host_rules_init(&server->hosts, server->options.hosts, server->options.public_url, err) &&
+        route_table_new(options->tables, options->prefixes, &server->routes, err) &&
+        (fd = open_listener(server->options.listen, err)) >= 0 && learn_address(server, fd, err) &&
+        guard_new(&server->guard, err) &&
+        work_pool_new("http", workers, (size_t)server->options.connections_max, &server->workers,
+                      err) &&
+        start_daemon(server, fd, err);
     if (!ok) {
         work_pool_free(server->workers);
         guard_free(server->guard);
@@ -304,6 +313,11 @@ bool http_server_start(const struct http_server_options *options, struct http_se
 int http_server_port(const struct http_server *server)
 {
     return server->port;
+}
+
+bool http_server_is_loopback(const struct http_server *server)
+{
+    return server->loopback;
 }
 
 int http_server_connections_max(const struct http_server *server)

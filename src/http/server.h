@@ -44,6 +44,9 @@ struct http_server_options {
     int workers;              /* threads for handlers that block */
     int connections_max;      /* held at once, also from one address */
     const char *spill_folder; /* for HTTP_BODY_FILE */
+    bool check_host; /* on a loopback listener: 421 for a Host that is no name of this machine */
+    const char
+        *hosts; /* names that are, beside public_url's: "a.example,b"; "*": any; NULL: none */
     const char *cors_origins; /* "*", or a list: whose pages may call; NULL: none */
     size_t gzip_min_bytes;    /* smaller JSON and text answers are not compressed; 0: none is */
     void *context;            /* http_context() of every call */
@@ -52,8 +55,9 @@ struct http_server_options {
      * may set *ret_account with memory from http_arena); false means it has replied. */
     bool (*authenticate)(struct http_call *call, const char **ret_account);
     /* Reply for what no handler sees. kinds: ERR_NOT_FOUND, ERR_INVALID (405: detail names the
-     * methods), ERR_TOO_LARGE, ERR_UNAVAILABLE, ERR_INTERNAL. On the loop thread; must have replied
-     * when it returns. NULL: plain text. */
+     * methods; 421: the Host), ERR_TOO_LARGE, ERR_UNAVAILABLE, ERR_INTERNAL. Path, query and
+     * headers can be read. On the loop thread; must have replied when it returns. NULL: plain text.
+     */
     void (*problem)(struct http_call *call, int status, const struct err *err);
     /* May be NULL: called after each answer, for logs and metrics, on the loop thread. status 0:
      * the connection ended before an answer was sent. */
@@ -63,6 +67,7 @@ struct http_server_options {
 bool http_server_start(const struct http_server_options *options, struct http_server **ret_server,
                        struct err *err); /* ERR_CONFLICT when the address is taken */
 int http_server_port(const struct http_server *server);
+bool http_server_is_loopback(const struct http_server *server); /* heard on this machine only */
 /* How many it takes: fewer than asked for when the system's limit on open files, which is raised as
  * far as this process may, does not allow more. */
 int http_server_connections_max(const struct http_server *server);
@@ -97,6 +102,8 @@ const struct http_route *http_call_route(const struct http_call *call);
 /* Did the client connect over loopback? (Behind a proxy on this machine: the proxy did.) */
 bool http_is_loopback(const struct http_call *call);
 const char *http_request_id(const struct http_call *call); /* short, unique per process run */
+/* Does the client take answers in that coding ("br", "gzip")? */
+bool http_accepts_coding(const struct http_call *call, const char *coding);
 
 /* "https://host[/prefix]": what URLs in answers start with (public_url, or the request's Host and,
  * from trusted proxies, X-Forwarded-Proto/Host/Prefix; plus the route prefix the call came by). */
@@ -110,6 +117,9 @@ void http_set_header(struct http_call *call, const char *name, const char *value
 
 void http_reply(struct http_call *call, int status, const char *content_type,
                 struct str body); /* body copied */
+/* body is borrowed until the server has stopped, and sent as it is: the caller has negotiated. */
+void http_reply_static(struct http_call *call, int status, const char *content_type,
+                       struct str body);
 /* In two steps: make the answer, then give it at any later time from any thread, which costs that
  * thread next to nothing. http_reply* may still be called instead of the second step. Takes body
  * (heap memory). False: no memory, and nothing was made. */

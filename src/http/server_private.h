@@ -26,6 +26,7 @@
 #include "http/base_url_private.h"
 #include "http/body_private.h"
 #include "http/guard_private.h"
+#include "http/host_private.h"
 #include "http/route_private.h"
 #include "http/server.h"
 
@@ -50,6 +51,8 @@ struct http_server {
     struct http_server_options options; /* strings copied into arena */
     struct arena arena;
     struct base_url_rules base_url;
+    struct host_rules hosts;
+    bool loopback; /* it listens on a loopback address */
     struct route_table *routes;
     struct work_pool *workers;
     struct guard *guard;

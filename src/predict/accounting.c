@@ -69,5 +69,4 @@ void accounting_applied(struct predict *predict, const struct accounting *accoun
     if (predict->options.accounts && accounting->usage.cost_microusd != 0)
         accounts_charged(predict->options.accounts, record->account,
                          accounting->usage.cost_microusd);
-    listener_tell(predict, record, PREDICT_COMPLETED);
 }

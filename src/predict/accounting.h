@@ -21,7 +21,8 @@ void accounting_fill(struct accounting *accounting, struct store_write *write,
                      const struct prediction *record, const struct registry_version *version,
                      int64_t predict_us, int64_t images);
 
-/* The move was applied: it is counted, credit in memory is kept true, and who listens is told. */
+/* The move was applied: it is counted, and credit in memory is kept true. Before it leaves the live
+ * table, so that whoever waited for it finds it counted; the listener is told after that. */
 void accounting_applied(struct predict *predict, const struct accounting *accounting,
                         const struct prediction *record, const struct store_write *write);
 

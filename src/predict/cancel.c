@@ -38,9 +38,11 @@ static bool store_end(struct predict *predict, const struct prediction *record,
     if (!training_take_back(predict, record, err) ||
         !store_write_wait(predict->options.store, &write, err))
         return false;
-    predict_live_remove(predict, record->id);
     if (write.applied)
         accounting_applied(predict, &accounting, record, &write);
+    predict_live_remove(predict, record->id);
+    if (write.applied)
+        listener_tell(predict, record, PREDICT_COMPLETED);
     return true;
 }
 

@@ -193,6 +193,7 @@ static void on_created(struct store_write *write)
         else
             creation->done(creation->context, NULL, NULL, &write->err);
     } else {
+        atomic_fetch_add(&predict->created, 1);
         if (!queue_push(queue, creation->lane, id, false, true))
             log_event(LOG_ERROR, "prediction_not_queued", "id=%s", id); /* the next start will */
         else if (queue_length(queue, creation->lane) == 1)

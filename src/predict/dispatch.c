@@ -47,16 +47,19 @@ struct lane *dispatch_lane_of(struct predict *predict, const char *name)
 static void lane_append(struct lane *lane, struct run *run)
 {
     struct run **at = &lane->waiting;
+    run->next = NULL;
+    pthread_mutex_lock(&run->predict->lock);
     while (*at)
         at = &(*at)->next;
-    run->next = NULL;
     *at = run;
     lane->waiting_count++;
+    pthread_mutex_unlock(&run->predict->lock);
 }
 
 void dispatch_lane_remove(struct lane *lane, struct run *run)
 {
     struct run **at = &lane->waiting;
+    pthread_mutex_lock(&run->predict->lock);
     while (*at && *at != run)
         at = &(*at)->next;
     if (*at) {
@@ -64,6 +67,7 @@ void dispatch_lane_remove(struct lane *lane, struct run *run)
         run->next = NULL;
         lane->waiting_count--;
     }
+    pthread_mutex_unlock(&run->predict->lock);
 }
 
 bool dispatch_has_work(struct predict *predict, const struct lane *lane)
@@ -116,6 +120,7 @@ struct run *dispatch_attach(struct predict *predict, struct lane *lane, const ch
         live->run = run;
         run->version = live->version;
         run->expired = live->expired;
+        run->added_us = live->added_us;
         atomic_store(&run->canceled, live->cancel);
     }
     pthread_mutex_unlock(&predict->lock);
@@ -174,9 +179,8 @@ static bool weights_missing(const struct predict *predict, const struct registry
     return !found;
 }
 
-/* Would a runner be certain to fail? Then say what is missing, and what to type. */
-static bool cannot_run(const struct predict *predict, const struct lane *lane,
-                       const struct registry_version *version, char *ret_error, size_t size)
+bool dispatch_cannot_run(const struct predict *predict, const struct lane *lane,
+                         const struct registry_version *version, char *ret_error, size_t size)
 {
     const char *name = version->model->full_name;
     char part[128];
@@ -209,7 +213,7 @@ static void fill_lane(struct predict *predict, struct lane *lane)
             return;
         if (atomic_load(&run->canceled)) {
             dispatch_end_canceled(run);
-        } else if (cannot_run(predict, lane, run->version, error, sizeof error)) {
+        } else if (dispatch_cannot_run(predict, lane, run->version, error, sizeof error)) {
             lifecycle_end(run, PREDICTION_FAILED, error);
         } else {
             ended--; /* waits */
@@ -376,12 +380,27 @@ static void keep_runners(struct predict *predict, struct lane *lane, int64_t now
         struct tally tally = tally_of(predict, lane, lane->version);
         if (tally.alive >= lane->min_runners || tally.all >= lane->max_runners)
             return;
-        if (cannot_run(predict, lane, lane->version, error, sizeof error)) {
+        if (dispatch_cannot_run(predict, lane, lane->version, error, sizeof error)) {
             dispatch_load_failed(predict, lane, lane->version->model->full_name, error, true);
             return;
         }
         if (!start_runner(predict, lane, lane->version, now_us))
             return;
+    }
+}
+
+/* What somebody wished to have loaded, when it can be. */
+static void load_wanted(struct predict *predict, struct lane *lane, int64_t now_us)
+{
+    const struct registry_version *wanted = lane->wanted;
+    if (!wanted)
+        return;
+    if (tally_of(predict, lane, wanted).alive > 0 || start_runner(predict, lane, wanted, now_us)) {
+        lane->wanted = NULL;
+    } else if (now_us >= lane->wanted_until_us) {
+        lane->wanted = NULL;
+        if (!lane->waiting)
+            lane->blocked_since_us = 0; /* what comes next has not waited yet */
     }
 }
 
@@ -439,6 +458,24 @@ static void dispatch_lane(struct predict *predict, struct lane *lane, int64_t no
         add_runners(predict, lane, now_us);
 }
 
+/* Tell others what holds the lane up (progress.c). */
+static void publish_obstacle(struct predict *predict, struct lane *lane)
+{
+    enum lane_obstacle obstacle = LANE_CLEAR;
+    if (lane->listed && lane->is_set && lane->max_runners == 0)
+        obstacle = LANE_NO_RUNNERS;
+    else if (lane->listed && lane->blocked_since_us > 0)
+        obstacle = LANE_NO_MEMORY;
+    else if (lane->listed && lane->load_failures > 0 && !is_served(predict, lane))
+        obstacle = LANE_LOAD_FAILED;
+    if (obstacle == lane->obstacle && obstacle != LANE_LOAD_FAILED)
+        return;
+    pthread_mutex_lock(&predict->lock);
+    lane->obstacle = obstacle;
+    snprintf(lane->obstacle_error, sizeof lane->obstacle_error, "%.200s", lane->error);
+    pthread_mutex_unlock(&predict->lock);
+}
+
 static void list_lane(struct predict *predict, struct lane *lane)
 {
     if (lane->listed)
@@ -483,6 +520,9 @@ void dispatch_all(struct predict *predict)
     }
     for (size_t i = 0; i < predict->order_count; i++)
         dispatch_lane(predict, predict->order[i], now_us);
-    for (struct lane *lane = predict->lanes; lane; lane = lane->next)
+    for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
         keep_runners(predict, lane, now_us);
+        load_wanted(predict, lane, now_us);
+        publish_obstacle(predict, lane);
+    }
 }

@@ -46,6 +46,8 @@ static bool on_ready(struct predict *predict, struct runner *runner,
     if (!runner->said_hello)
         return unexpected(message, err);
     runner->was_ready = true;
+    runner->ready_monotonic_us = clock_monotonic_us();
+    runner->ready_us = clock_now_us();
     runner->deadline_us = 0;
     runner->flood_bytes = 0;
     runner->idle_since_us = clock_monotonic_us();

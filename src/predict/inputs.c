@@ -238,6 +238,11 @@ static bool is_uri(const json_t *schema)
     return format && strcmp(format, "uri") == 0;
 }
 
+bool inputs_is_file(const json_t *property)
+{
+    return is_uri(property) || is_uri(json_object_get(property, "items"));
+}
+
 /* Replace one value by a file's path. *ret_new is the new value. */
 static bool prepare_value(struct work *work, const char *name, const json_t *value,
                           json_t **ret_new, struct err *err)

@@ -29,6 +29,9 @@ struct inputs_sources { /* all borrowed */
 bool inputs_prepare(const struct inputs_sources *sources, const json_t *schema, const json_t *input,
                     json_t **ret_input, json_t **ret_files, struct err *err);
 
+/* Is this input (a property of a schema) a file, or a list of files? Pure. */
+bool inputs_is_file(const json_t *property);
+
 /* The id in a URL of one of our uploaded files, ".../v1/files/<id>", whatever the host (behind a
  * proxy the server does not know its own). Pure. */
 bool inputs_file_id(struct str url, struct str *ret_id);

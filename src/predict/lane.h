@@ -35,8 +35,16 @@ struct deployment {
     char name[]; /* "owner/name" */
 };
 
-/* Supervisor's own, but for `name` and `is_deployment`, which never change. Never freed before the
- * end. */
+/* Why what waits in a lane cannot go on, beside others that run. */
+enum lane_obstacle {
+    LANE_CLEAR,
+    LANE_NO_MEMORY,   /* others use it */
+    LANE_LOAD_FAILED, /* it is tried again */
+    LANE_NO_RUNNERS   /* a deployment of none */
+};
+
+/* Supervisor's own, but for `next`, `name` and `is_deployment`, which never change, and what is
+ * (locked): that is changed by the supervisor only. Never freed before the end. */
 struct lane {
     struct lane *next;
     bool is_deployment;
@@ -44,16 +52,20 @@ struct lane {
     bool removed; /* a deployment's */
     const struct registry_version *version; /* a deployment's, for new runners; else NULL */
     int min_runners, max_runners;
-    struct run *waiting; /* first in, first out: taken from the queue, not yet with a runner */
-    int waiting_count;
-    int64_t footprint_bytes;    /* the most a runner was seen to use; 0: not known */
-    int load_failures;          /* in a row */
-    int crashes;                /* in a row, while running */
-    int64_t not_before_us;      /* no start before; monotonic */
-    int64_t keep_not_before_us; /* no start for min_runners before */
-    int64_t fail_until_us;      /* predictions fail with `error` until then */
-    int64_t blocked_since_us;   /* waits for memory; 0: does not */
-    int64_t unset_since_us;     /* something waits though it is not set; 0: no */
+    struct run *waiting; /* (locked) first in, first out: out of the queue, not yet in a runner */
+    int waiting_count;   /* (locked) */
+    enum lane_obstacle obstacle;           /* (locked) what was so after the last round */
+    char obstacle_error[256];              /* (locked) of LANE_LOAD_FAILED */
+    int64_t footprint_bytes;               /* the most a runner was seen to use; 0: not known */
+    int load_failures;                     /* in a row */
+    int crashes;                           /* in a row, while running */
+    int64_t not_before_us;                 /* no start before; monotonic */
+    int64_t keep_not_before_us;            /* no start for min_runners before */
+    int64_t fail_until_us;                 /* predictions fail with `error` until then */
+    int64_t blocked_since_us;              /* waits for memory; 0: does not */
+    int64_t unset_since_us;                /* something waits though it is not set; 0: no */
+    const struct registry_version *wanted; /* to be loaded without a prediction; NULL: none */
+    int64_t wanted_until_us;               /* then it is left; monotonic */
     bool listed;
     bool blocked_told; /* that nobody can make room for it */
     char error[512];
@@ -77,6 +89,9 @@ void dispatch_end_canceled(struct run *run);
 /* A runner of the lane did not get ready. final: it would not the next time. */
 void dispatch_load_failed(struct predict *predict, struct lane *lane, const char *model,
                           const char *error, bool final);
+/* Would a runner be certain to fail? Then say what is missing, and what to type. */
+bool dispatch_cannot_run(const struct predict *predict, const struct lane *lane,
+                         const struct registry_version *version, char *ret_error, size_t size);
 /* It ended by itself. Before the next start there is a pause, from the second time in a row on. */
 void dispatch_crashed(struct lane *lane);
 
@@ -85,6 +100,9 @@ void dispatch_crashed(struct lane *lane);
 /* May a runner for this lane start now? If not, see to it that it may later. */
 void memory_measure(struct predict *predict, struct runner *runner); /* note what it uses now */
 bool memory_make_room(struct predict *predict, struct lane *lane, int64_t now_us);
+/* Would one more of this lane fit, if all that nothing needs went? */
+bool memory_could_fit(struct predict *predict, const struct lane *lane, int64_t *ret_need_bytes,
+                      int64_t *ret_free_bytes);
 /* Is it one of the min_runners of its deployment? Those are neither evicted nor unloaded. */
 bool memory_is_kept(const struct predict *predict, const struct runner *runner);
 

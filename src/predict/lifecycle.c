@@ -26,8 +26,10 @@
 #include "base/log.h"
 #include "base/work.h"
 #include "blob/blob.h"
+#include "blob/picture_note.h"
 #include "domain/limits.h"
 #include "predict/inputs.h"
+#include "predict/making.h"
 #include "predict/ownership.h"
 #include "predict/predict_private.h"
 #include "registry/registry.h"
@@ -56,6 +58,7 @@ struct run *lifecycle_run_new(struct predict *predict, struct lane *lane, const 
     buf_init(&run->end_output, LIMIT_OUTPUT_JSON_BYTES * 2);
     buf_init(&run->end_logs, LIMIT_LOGS_BYTES * 2);
     buf_init(&run->end_metrics, 1 << 16);
+    buf_init(&run->end_timeline, PROGRESS_TIMELINE_BYTES_MAX);
     run->predict_seconds = -1;
     run->mail.run = run;
     return run;
@@ -73,6 +76,7 @@ void lifecycle_run_unref(struct run *run)
     buf_done(&run->end_output);
     buf_done(&run->end_logs);
     buf_done(&run->end_metrics);
+    buf_done(&run->end_timeline);
     arena_done(&run->arena);
     free(run->outputs);
     free(run);
@@ -194,28 +198,44 @@ void lifecycle_settle(void *context)
         if (run->outputs[i].ref[0])
             settle_output(run, str_from(run->outputs[i].ref));
     }
+    removal_settled(run);
     lifecycle_run_unref(run);
 }
 
 /* Only what is a plain file: a runner is not trusted to have written one. */
-static bool store_output(struct run *run, struct run_file *file, struct err *err)
+static bool store_output(struct run *run, struct run_file *file, struct str note, struct err *err)
 {
     char path[4400];
     struct stat info;
     snprintf(path, sizeof path, "%s/%s", run->folder, file->name);
     if (lstat(path, &info) < 0 || !S_ISREG(info.st_mode))
         return err_set(err, ERR_MODEL, "The model named an output file that it did not write.");
-    return blob_put_file(run->predict->options.blobs, path, file->name, run->id, file->ref, err);
+    return blob_put_noted(run->predict->options.blobs, path, file->name, run->id, note, file->ref,
+                          err);
+}
+
+static bool has_picture(const struct run *run)
+{
+    for (int i = 0; i < run->output_count; i++) {
+        if (strncmp(blob_content_type(run->outputs[i].name), "image/", 6) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* All outputs into the blob store; those that are there already stay. */
 static bool store_outputs(struct run *run, struct err *err)
 {
-    for (int i = 0; i < run->output_count; i++) {
-        if (!run->outputs[i].ref[0] && !store_output(run, &run->outputs[i], err))
-            return false;
-    }
-    return true;
+    bool ok = true;
+    struct buf note; /* empty: none */
+    buf_init(&note, PICTURE_NOTE_MAX);
+    if (run->predict->options.picture_metadata && !run->record.is_training && has_picture(run) &&
+        !making_write(&run->record, run->version, buf_str(&run->logs.text), &note))
+        buf_clear(&note);
+    for (int i = 0; i < run->output_count && ok; i++)
+        ok = run->outputs[i].ref[0] || store_output(run, &run->outputs[i], buf_str(&note), err);
+    buf_done(&note);
+    return ok;
 }
 
 static json_t *file_value(const struct run_file *file)
@@ -353,9 +373,13 @@ static void on_end_stored(struct store_write *write)
                   write->applied);
         if (run->form == WIRE_OUTPUT_TEXT_LIST && run->status != PREDICTION_SUCCEEDED)
             follow_keep(predict->follow, run->id, run->texts);
-        predict_live_remove(predict, run->id);
-        if (write->applied && run->has_record)
+        removal_settling(run);
+        const bool counts = write->applied && run->has_record;
+        if (counts)
             accounting_applied(predict, &run->accounting, &run->record, write);
+        predict_live_remove(predict, run->id);
+        if (counts)
+            listener_tell(predict, &run->record, PREDICT_COMPLETED);
     }
     /* Also when nothing is to be removed: the supervisor counts the runs that end. */
     run->end_applied = write->applied;
@@ -378,6 +402,7 @@ static void submit_end(struct run *run)
                   .output = buf_str(&run->end_output),
                   .logs = buf_str(&run->end_logs),
                   .metrics = buf_str(&run->end_metrics),
+                  .timeline = buf_str(&run->end_timeline),
                   .error = run->error[0] ? run->error : NULL,
                   .attempts_add = again ? -1 : 0 },
         .done = on_end_stored,
@@ -462,6 +487,7 @@ static void lifecycle_store_result(void *context)
         buf_clear(&run->end_logs);
         logs_write(&run->logs, &run->end_logs);
         write_metrics(run);
+        progress_write_timeline(run);
     }
     run->failures = 0;
     submit_end(run);

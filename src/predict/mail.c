@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "predict/predict_private.h"
 
@@ -11,6 +12,7 @@ static void set_ready(struct predict *predict, struct run *run)
 {
     pthread_mutex_lock(&predict->lock);
     run->stage = RUN_READY;
+    run->prepared_us = clock_now_us();
     pthread_mutex_unlock(&predict->lock);
 }
 
@@ -111,6 +113,9 @@ void mail_read(struct predict *predict)
         case MAIL_CANCEL:
             mail_on_cancel(predict, mail->id);
             free(mail);
+            break;
+        case MAIL_WISH:
+            manage_wish(predict, mail);
             break;
         }
     }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "predict/predict_private.h"
+#include "registry/registry.h"
 
 static int64_t need_of(const struct lane *lane)
 {
@@ -32,9 +33,27 @@ void memory_measure(struct predict *predict, struct runner *runner)
     int64_t resident = runner_process_resident_bytes(runner->process.pid);
     pthread_mutex_lock(&predict->lock);
     runner->resident_bytes = resident;
+    manage_note_footprint(predict, runner->version->model->full_name, resident);
     pthread_mutex_unlock(&predict->lock);
     if (resident > runner->lane->footprint_bytes)
         runner->lane->footprint_bytes = resident;
+}
+
+bool memory_could_fit(struct predict *predict, const struct lane *lane, int64_t *ret_need_bytes,
+                      int64_t *ret_free_bytes)
+{
+    int64_t used = 0;
+    for (struct runner *runner = predict->runners; runner; runner = runner->next) {
+        int64_t need = need_of(runner->lane);
+        bool goes = runner->state == RUNNER_ENDING ||
+                    (runner->state == RUNNER_IDLE && !dispatch_has_work(predict, runner->lane) &&
+                     !memory_is_kept(predict, runner));
+        if (!goes)
+            used += need > runner->resident_bytes ? need : runner->resident_bytes;
+    }
+    *ret_need_bytes = need_of(lane);
+    *ret_free_bytes = used < predict->memory_budget_bytes ? predict->memory_budget_bytes - used : 0;
+    return *ret_need_bytes <= *ret_free_bytes;
 }
 
 /* The runner unused the longest whose lane has nothing to do; NULL when there is none. */

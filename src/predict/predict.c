@@ -24,6 +24,7 @@
 #define RESULT_THREADS 2
 #define POOL_QUEUE_MAX 65536
 #define OPTIONS_BYTES_MAX 65536
+#define ACCOUNT_BYTES 128 /* of a longer name nothing is told */
 
 /* ---- Shared by the files of this folder ---------------------------------------------------- */
 
@@ -137,7 +138,7 @@ void predict_each_runner(struct predict *predict,
     static const char *const states[] = { "starting", "idle", "busy", "ending" };
     struct info {
         struct predict_runner_info info;
-        char prediction[ID_PREDICTION_LEN + 1];
+        char prediction[ID_PREDICTION_LEN + 1], account[ACCOUNT_BYTES];
     } *infos = NULL;
     int count = 0;
     pthread_mutex_lock(&predict->lock);
@@ -154,10 +155,13 @@ void predict_each_runner(struct predict *predict,
             .pid = (int)runner->process.pid,
             .resident_bytes = runner->resident_bytes,
             .prediction = runner->run ? at->prediction : NULL,
+            .account = runner->run ? at->account : NULL,
             .deployment = runner->lane->is_deployment ? runner->lane->name : NULL,
         };
         if (runner->run)
             str_copy(str_from(runner->run->id), at->prediction, sizeof at->prediction);
+        if (runner->run)
+            str_copy(str_from(runner->run->record.account), at->account, sizeof at->account);
     }
     pthread_mutex_unlock(&predict->lock);
     for (int i = 0; i < count; i++)
@@ -222,7 +226,7 @@ static void release(struct predict *predict)
         next = mail->next;
         if (mail->kind == MAIL_CANCEL)
             free(mail);
-        else
+        else if (mail->kind != MAIL_WISH) /* nobody waits any more */
             lifecycle_settle(mail->run);
     }
     for (struct run *run = predict->retries, *next; run; run = next) {
@@ -239,6 +243,7 @@ static void release(struct predict *predict)
     deadlines_done(&predict->deadlines);
     deployments_free(predict);
     totals_free(predict);
+    manage_free(predict);
     create_free_spares(predict);
     for (struct lane *lane = predict->lanes, *next; lane; lane = next) {
         next = lane->next;
@@ -251,6 +256,7 @@ static void release(struct predict *predict)
     pthread_cond_destroy(&predict->quiet);
     pthread_mutex_destroy(&predict->lock);
     pthread_mutex_destroy(&predict->listener_lock);
+    pthread_mutex_destroy(&predict->ended_lock);
     arena_done(&predict->arena);
     free(predict->order);
     free(predict->work_folder);
@@ -265,6 +271,8 @@ bool predict_new(const struct predict_options *options, struct predict **ret_pre
         return err_set(err, ERR_NO_MEMORY, "There is no memory for predictions.");
     pthread_mutex_init(&predict->lock, NULL);
     pthread_mutex_init(&predict->listener_lock, NULL);
+    pthread_mutex_init(&predict->ended_lock, NULL);
+    atomic_init(&predict->created, 0);
     arena_init(&predict->arena, OPTIONS_BYTES_MAX);
     pthread_cond_init(&predict->quiet, NULL);
     atomic_init(&predict->awake, false);

@@ -67,7 +67,8 @@ struct predict_options {
     bool abort_unstarted; /* a deadline before the start gives "aborted" instead of "canceled" */
     predict_trained *trained; /* NULL: outputs of trainings name no version */
     void *trained_context;
-    int retention_s; /* data of ended predictions of the API goes after that; 0: stays */
+    bool picture_metadata; /* pictures among the outputs say how they were made (making.h) */
+    int retention_s;       /* data of ended predictions of the API goes after that; 0: stays */
 };
 
 /* Something happened to a prediction that has a webhook; its filter is not asked. Called on any
@@ -130,6 +131,11 @@ bool predict_get(struct predict *predict, const char *account, const char *id, s
  * is on disk. *ret_prediction is the record afterwards. */
 bool predict_cancel(struct predict *predict, const char *account, const char *id,
                     struct arena *arena, struct prediction *ret_prediction, struct err *err);
+
+/* Remove input, output, logs and output files of one that has ended, now; what remains says that it
+ * was. Done before: fine. ERR_CONFLICT: it has not ended; ERR_NOT_FOUND. Blocks. */
+bool predict_remove_data(struct predict *predict, const char *account, const char *id,
+                         struct err *err);
 
 /* Call done(context, finished) once: when the prediction is terminal and stored (finished true), or
  * when timeout_ms is over. May be called at once on this thread. */
@@ -217,10 +223,25 @@ struct predict_runner_info {
     int pid;
     int64_t resident_bytes;
     const char *prediction; /* NULL: idle */
+    const char *account;    /* whose prediction that is; NULL: idle */
     const char *deployment; /* NULL: of the version's own lane */
 };
 void predict_each_runner(struct predict *predict,
                          void (*each)(void *context, const struct predict_runner_info *info),
                          void *context);
+
+/* ---- Ends ----------------------------------------------------------------------------------- */
+
+/* An end that is stored. */
+struct predict_end {
+    const char *model;
+    enum prediction_status status;
+    int64_t predict_us; /* computing */
+    int64_t queue_us;   /* from create to start; -1: it never started */
+};
+/* Set (or, with NULL, take away) who is told of each end, on any thread: it must not block, nor
+ * call predict. When it returns, nobody else is told. */
+typedef void predict_ended(void *context, const struct predict_end *end);
+void predict_on_end(struct predict *predict, predict_ended *ended, void *context);
 
 #endif

@@ -52,6 +52,7 @@ struct predict {
     struct deployment *deployments; /* (locked) */
     bool deployments_changed;       /* (locked) the supervisor has not looked yet */
     struct total *totals;           /* (locked) */
+    struct footprint *footprints;   /* (locked) */
     struct mail *mail, **mail_end;  /* (locked) */
     int writes;                     /* (locked) under way, of creates and runs */
     struct creation *spare;         /* (locked) freed ones, for the next creates */
@@ -60,14 +61,20 @@ struct predict {
     int64_t drain_until_us;         /* (locked) */
     atomic_bool awake;              /* the supervisor was woken and has not looked yet */
 
+    atomic_llong created;
+    pthread_mutex_t ended_lock; /* held while `ended` is called */
+    predict_ended *ended;
+    void *ended_context;
+
     pthread_mutex_t listener_lock; /* held while the listener is called */
     predict_listener *listener;
     void *listener_context;
 
-    struct runner *runners; /* list (locked), changed by the supervisor only */
-    struct runner *dead;    /* to be freed at the end of the round */
-    struct lane *lanes;
-    struct lane **order; /* dispatch's own */
+    struct runner *runners;     /* list (locked), changed by the supervisor only */
+    struct runner *dead;        /* to be freed at the end of the round */
+    struct lane *_Atomic lanes; /* list, added to by the supervisor only */
+    struct run *settling;       /* (locked) see run->settling_next */
+    struct lane **order;        /* dispatch's own */
     size_t order_count, order_capacity;
     struct run *retries;
     int ending;    /* runs in RUN_ENDING */
@@ -110,6 +117,20 @@ bool cancel_end_unstarted(struct predict *predict, const char *id, enum predicti
 void listener_tell(struct predict *predict, const struct prediction *record,
                    enum predict_event event);
 
+/* ---- progress.c ----------------------------------------------------------------------------- */
+
+/* The moments of a run that has ended into run->end_timeline, as the record keeps them: those that
+ * its own times do not say. */
+#define PROGRESS_TIMELINE_BYTES_MAX 256
+void progress_write_timeline(struct run *run);
+
+/* ---- removal.c ------------------------------------------------------------------------------ */
+
+/* A run whose end was stored: whoever removes its data waits until its outputs are in doubt no
+ * more. Any thread. settled is fine for one that is not settling. */
+void removal_settling(struct run *run);
+void removal_settled(struct run *run);
+
 /* ---- timers.c, leftovers.c ----------------------------------------------------------------- */
 
 int timers_run(struct predict *predict); /* do what is due; ms until the next, for epoll_wait */
@@ -117,7 +138,7 @@ bool leftovers_take_up(struct predict *predict, struct err *err);
 /* Results pool: take up what the store calls unfinished and nobody knows of. Blocks. */
 void leftovers_reconcile(void *predict);
 
-/* ---- deployments.c, totals.c, training.c ---------------------------------------------------- */
+/* ---- deployments.c, totals.c --------------------------------------------------------------- */
 
 /* Supervisor: give the lanes of deployments what was wished since the last time. */
 void deployments_apply(struct predict *predict);
@@ -126,6 +147,16 @@ void totals_free(struct predict *predict);
 /* A prediction's end is stored. started_us 0: it never ran. Any thread. */
 void totals_count(struct predict *predict, const char *model, enum prediction_status status,
                   int64_t created_us, int64_t started_us, int64_t completed_us, int64_t predict_us);
+/* ---- manage.c ------------------------------------------------------------------------------ */
+
+struct wish; /* what somebody wishes of runners, and waits for */
+void manage_wish(struct predict *predict, struct mail *mail); /* supervisor: do it and answer */
+/* A runner of the model was seen to use that much. Lock held. */
+void manage_note_footprint(struct predict *predict, const char *model, int64_t bytes);
+void manage_free(struct predict *predict);
+
+/* ---- training.c ---------------------------------------------------------------------------- */
+
 /* Results pool: a training has succeeded and its files are blobs: have them made a version
  * (options.trained), and write the output into run->end_output. */
 bool training_write_output(struct run *run, struct err *err);

@@ -27,6 +27,7 @@
 #define STORE_SWEEP_FIRST_S 60         /* after the start, which has other things to do */
 #define STORE_SWEEP_S 600              /* between two sweeps of the store */
 #define DELIVERIES_KEPT_S (7 * 86400)  /* completed ones: for `mimeo webhooks` and questions */
+#define TOKENS_KEPT_S (7 * 86400)      /* sessions that have ended: for `mimeo tokens list` */
 
 struct retention {
     struct store *store;
@@ -104,8 +105,8 @@ static bool settle(struct retention *retention, const char *id, struct str ref, 
     return true;
 }
 
-static bool remove_data(struct retention *retention, const struct prediction *prediction,
-                        struct err *err)
+bool retention_remove(struct retention *retention, const struct prediction *prediction,
+                      struct err *err)
 {
     json_t *output = NULL;
     struct store_write write = { .kind = STORE_PREDICTION_REMOVE_DATA, .id = prediction->id };
@@ -151,7 +152,7 @@ static bool remove_batch(struct retention *retention)
         return false;
     }
     for (int i = 0; i < count && !is_stopping(retention); i++) {
-        if (remove_data(retention, &found[i], &err))
+        if (retention_remove(retention, &found[i], &err))
             done++;
         else
             log_error(LOG_WARN, "retention_failed", &err, "id=%s", found[i].id);
@@ -172,7 +173,8 @@ static void sweep_store(struct retention *retention)
     struct store_write write = {
         .kind = STORE_SWEEP,
         .sweep = { .now_us = now_us,
-                   .deliveries_before_us = now_us - DELIVERIES_KEPT_S * INT64_C(1000000) },
+                   .deliveries_before_us = now_us - DELIVERIES_KEPT_S * INT64_C(1000000),
+                   .tokens_before_us = now_us - TOKENS_KEPT_S * INT64_C(1000000) },
     };
     bool ok;
     do /* one write takes a bounded portion: applied says that there may be more */

@@ -33,7 +33,8 @@ enum mail_kind {
     MAIL_PREPARED, /* a run's inputs are ready, or failed */
     MAIL_RETRY,    /* a run's write failed */
     MAIL_OVER,     /* a run's end is stored, or was refused */
-    MAIL_CANCEL    /* by id; the mail is freed by the reader */
+    MAIL_CANCEL,   /* by id; the mail is freed by the reader */
+    MAIL_WISH      /* about runners (manage.c); its sender waits, and keeps it */
 };
 
 struct mail {
@@ -83,6 +84,7 @@ struct run {
     struct lane *lane;
     const struct registry_version *version; /* set when it is attached; never changes */
     char id[ID_PREDICTION_LEN + 1];
+    int64_t added_us; /* when its prediction came, or was taken up at the start; monotonic */
     atomic_int references;
     atomic_bool canceled; /* somebody wishes it to stop */
     bool expired;         /* its deadline has passed: the reason why it is canceled */
@@ -95,8 +97,12 @@ struct run {
     json_t *input, *files;
     char folder[4200];
     bool prepared_ok;
+    int64_t prepared_us; /* (locked) Unix time, as the next two; 0: not yet */
     struct err prepare_err;
     bool doomed; /* its lane failed meanwhile: ends with `error` */
+
+    /* What it waited for: a runner that was not ready when it came; 0: did not */
+    int64_t loading_us, loaded_us; /* (locked) */
 
     /* What the runner said */
     bool started;        /* (locked) as started_us */
@@ -119,13 +125,14 @@ struct run {
     bool end_applied; /* its end is what is stored: the outputs are its record's */
     char error[1024];
     int64_t completed_us;
-    struct buf end_output, end_logs, end_metrics;
+    struct buf end_output, end_logs, end_metrics, end_timeline;
     bool output_ready; /* (locked) end_output is what it gives, and stays */
     struct accounting accounting;
     struct store_write started_write, end_write;
     int failures; /* of what is retried */
     enum run_retry retry;
     int64_t retry_us;
+    struct run *settling_next; /* (locked) its end is stored, its outputs are still in doubt */
 };
 
 /* ---- lifecycle.c: what an event means to a prediction -------------------------------------- */

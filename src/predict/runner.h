@@ -56,8 +56,12 @@ struct runner {
     bool socket_open, printed_open;
     bool gone; /* collected; freed at the end of the round */
     bool was_ready;
-    bool load_told; /* its failure to load was counted */
-    bool yields;    /* another lane has waited long: do not give it the next one */
+    bool fresh;                 /* has not been given anything */
+    int64_t begun_us;           /* Unix time */
+    int64_t ready_us;           /* likewise; 0: not yet */
+    int64_t ready_monotonic_us; /* of the same moment */
+    bool load_told;             /* its failure to load was counted */
+    bool yields;                /* another lane has waited long: do not give it the next one */
     enum wire_output form;
     enum stop_reason reason;
     enum stop_reason deadline_reason; /* what happens at deadline_us */

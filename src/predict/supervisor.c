@@ -139,6 +139,8 @@ bool supervisor_start_runner(struct predict *predict, struct lane *lane,
     }
     runner->lane = lane;
     runner->version = version;
+    runner->fresh = true;
+    runner->begun_us = clock_now_us();
     runner->socket_open = runner->printed_open = true;
     runner->deadline_us = options->start_timeout_s > 0
                               ? clock_monotonic_us() + options->start_timeout_s * INT64_C(1000000)
@@ -190,6 +192,11 @@ void supervisor_assign(struct predict *predict, struct runner *runner, struct ru
     runner->state = RUNNER_BUSY;
     runner->run = run;
     run->stage = RUN_RUNNING;
+    if (runner->fresh && runner->ready_monotonic_us >= run->added_us) { /* it waited for that */
+        run->loading_us = runner->begun_us;
+        run->loaded_us = runner->ready_us;
+    }
+    runner->fresh = false;
     run->form = run->record.is_training ? WIRE_OUTPUT_ANY : runner->form;
     pthread_mutex_unlock(&predict->lock);
     runner->flood_bytes = 0;

@@ -71,7 +71,9 @@ static void run_lane_timers(struct predict *predict, int64_t now_us, int64_t *ne
 {
     for (struct lane *lane = predict->lanes; lane; lane = lane->next) {
         bool work = dispatch_has_work(predict, lane);
-        if (!work && lane->min_runners == 0)
+        if (lane->wanted)
+            earlier(next_us, lane->wanted_until_us);
+        if (!work && lane->min_runners == 0 && !lane->wanted)
             continue;
         earlier_if_ahead(next_us, lane->not_before_us, now_us);
         earlier_if_ahead(next_us, lane->fail_until_us, now_us);

@@ -41,6 +41,24 @@ void totals_count(struct predict *predict, const char *model, enum prediction_st
         total->queue_us += queue_us > 0 ? queue_us : 0;
     }
     pthread_mutex_unlock(&predict->lock);
+    const struct predict_end end = { .model = model,
+                                     .status = status,
+                                     .predict_us = predict_us > 0 ? predict_us : 0,
+                                     .queue_us = started_us <= 0 ? -1
+                                                 : queue_us > 0  ? queue_us
+                                                                 : 0 };
+    pthread_mutex_lock(&predict->ended_lock);
+    if (predict->ended)
+        predict->ended(predict->ended_context, &end);
+    pthread_mutex_unlock(&predict->ended_lock);
+}
+
+void predict_on_end(struct predict *predict, predict_ended *ended, void *context)
+{
+    pthread_mutex_lock(&predict->ended_lock);
+    predict->ended = ended;
+    predict->ended_context = context;
+    pthread_mutex_unlock(&predict->ended_lock);
 }
 
 void predict_each_total(struct predict *predict,

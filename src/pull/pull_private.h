@@ -12,9 +12,29 @@ struct pull_job {
     const struct pull_options *options;
     const struct registry_weights_variant *variant;
     const struct registry_weights_file *file;
-    const char *folder; /* <weights folder>/.pull/<owner>/<name> */
-    const char *target; /* where the fetched file goes: in `folder` */
+    const char *folder;                /* <weights folder>/.pull/<owner>/<name> */
+    const char *target;                /* where the fetched file goes: in `folder` */
+    int64_t before_bytes, total_bytes; /* of the whole pull: got before this file, and in all */
 };
+
+struct pull_folders {
+    char model[PULL_PATH_MAX - 256]; /* where files are installed */
+    char work[PULL_PATH_MAX - 256];  /* <weights folder>/.pull/<owner>/<name> */
+};
+bool pull_folders_name(const struct pull_options *options, struct pull_folders *ret_folders,
+                       struct err *err);
+
+/* A file that is being fetched has this name until it is whole. */
+void pull_target_name(const struct pull_folders *folders, const struct registry_weights_file *file,
+                      char ret_target[PULL_PATH_MAX]);
+
+/* Make the work folder and take the lock of the model's pulls; closing *ret_fd gives it back. wait:
+ * until the other one has ended (or *canceled); otherwise ERR_CONFLICT. */
+bool pull_lock_take(const struct pull_options *options, const struct pull_folders *folders,
+                    bool wait, int *ret_fd, struct err *err);
+
+/* Of a variant's files, as published. */
+int64_t pull_variant_bytes(const struct registry_weights_variant *variant);
 
 /* Fetch job->file into job->target, and check it (pull_check). */
 typedef bool pull_fetch(const struct pull_job *job, struct err *err);

@@ -215,6 +215,18 @@ bool queue_remove(struct queue *queue, const char *name, const char *id)
     return entry != NULL;
 }
 
+size_t queue_position(struct queue *queue, const char *name, const char *id)
+{
+    size_t position = 1;
+    pthread_mutex_lock(&queue->lock);
+    const struct lane *lane = lane_find(queue, name);
+    const struct entry *entry = lane ? lane->first : NULL;
+    for (; entry && strcmp(entry->id, id) != 0; entry = entry->next)
+        position++;
+    pthread_mutex_unlock(&queue->lock);
+    return entry ? position : 0;
+}
+
 size_t queue_length(struct queue *queue, const char *name)
 {
     pthread_mutex_lock(&queue->lock);

@@ -31,6 +31,9 @@ bool queue_pop(struct queue *queue, const char *lane, char *ret_id);
 /* Take one id out wherever it stands (a cancel). False when it is not there. */
 bool queue_remove(struct queue *queue, const char *lane, const char *id);
 
+/* Where it stands in its lane: 1 for the first; 0: not there. Walks the lane. */
+size_t queue_position(struct queue *queue, const char *lane, const char *id);
+
 size_t queue_length(struct queue *queue, const char *lane); /* lane NULL: all lanes */
 
 /* Call each(context, lane, length) for every lane that is not empty, oldest waiting first. */

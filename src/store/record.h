@@ -68,6 +68,8 @@ struct store_prediction_move {
     int64_t started_us, completed_us;
     bool clear_started; /* requeue: forget started_us */
     struct str output, logs, metrics;
+    struct str
+        timeline; /* JSON object text: names of moments, and when they were (Unix time, us) */
     const char *error;
     int attempts_add;
     const struct store_usage *usage;       /* added in the same transaction when it applies; NULL */
@@ -83,13 +85,35 @@ struct store_file {
     const char *blob;         /* "<key>/<name>" in the blob store */
 };
 
+/* What a token may do, as bits: what is asked and shown; predictions, files and functions; models,
+ * deployments, webhooks and tokens; weights and runners. */
+enum store_scope {
+    STORE_SCOPE_READ = 1,
+    STORE_SCOPE_RUN = 2,
+    STORE_SCOPE_MANAGE = 4,
+    STORE_SCOPE_OPERATE = 8,
+    STORE_SCOPE_ALL = 15,
+};
+
+/* Stored as numbers: add at the end only. */
+enum store_token_kind {
+    STORE_TOKEN_KEY,     /* made for a program */
+    STORE_TOKEN_SESSION, /* made by signing in */
+    STORE_TOKEN_CODE,    /* of a link that signs in, once; it calls nothing */
+};
+
 struct store_token {
     char id[17];      /* what `tokens list` shows and `tokens revoke` takes */
     const char *name; /* a label; may be "" */
     const char *account;
     const char *prefix;             /* first characters, for recognising it */
     unsigned char hash[32];         /* SHA-256 of the token */
-    int64_t created_us, revoked_us; /* revoked_us 0: valid */
+    int64_t created_us, revoked_us; /* revoked_us 0: not revoked */
+    int64_t expires_us;             /* 0: never */
+    int64_t last_used_us;           /* to the minute; 0: never */
+    unsigned scopes;                /* of enum store_scope */
+    enum store_token_kind kind;
+    int creates_per_minute, predictions_per_day; /* 0: as its account's plan says */
 };
 
 #endif

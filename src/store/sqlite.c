@@ -248,6 +248,7 @@ const struct store_backend store_backend_sqlite = {
     .close = sqlite_close,
     .apply = sqlite_apply,
     .prediction_get = sqlite_prediction_get,
+    .prediction_outline = sqlite_prediction_outline,
     .prediction_list = sqlite_prediction_list,
     .prediction_unfinished = sqlite_prediction_unfinished,
     .prediction_removable = sqlite_prediction_removable,

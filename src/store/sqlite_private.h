@@ -1,7 +1,7 @@
 /* SQLite as a back end: what its files share. sqlite.c: connections and errors;
  * sqlite_statements.c: the SQL; sqlite_schema.c: creating and migrating; sqlite_writes.c: one
- * batch; sqlite_reads.c: reads. Both sides of documents, deliveries and the books:
- * sqlite_documents.c, sqlite_deliveries.c, sqlite_books.c. */
+ * batch; sqlite_reads.c: reads. Both sides of tokens, documents, deliveries and the books:
+ * sqlite_tokens.c, sqlite_documents.c, sqlite_deliveries.c, sqlite_books.c. */
 #ifndef MIMEO_STORE_SQLITE_PRIVATE_H
 #define MIMEO_STORE_SQLITE_PRIVATE_H
 
@@ -88,6 +88,10 @@ void sqlite_sum_add(struct sqlite_sum *sums, int *count, const char *name, int64
 
 /* One writer per kind: sets applied and status; false with write->err: nothing of it is stored, or
  * the batch is torn. */
+bool sqlite_write_token_insert(struct sqlite_batch *batch, struct store_write *write);
+bool sqlite_write_token_revoke(struct sqlite_batch *batch, struct store_write *write);
+bool sqlite_write_token_used(struct sqlite_batch *batch, struct store_write *write);
+bool sqlite_write_token_exchange(struct sqlite_batch *batch, struct store_write *write);
 bool sqlite_write_document_put(struct sqlite_batch *batch, struct store_write *write);
 bool sqlite_write_document_delete(struct sqlite_batch *batch, struct store_write *write);
 bool sqlite_write_delivery_insert(struct sqlite_batch *batch, struct store_write *write);
@@ -144,6 +148,9 @@ bool sqlite_read_one(struct sqlite_read *read, size_t size,
 
 bool sqlite_prediction_get(void *state, const char *account, const char *id, struct arena *arena,
                            struct prediction *ret_prediction, struct err *err);
+bool sqlite_prediction_outline(void *state, const char *account, const char *id,
+                               struct arena *arena, struct prediction *ret_outline,
+                               struct err *err);
 bool sqlite_prediction_list(void *state, const struct store_prediction_query *query,
                             struct arena *arena, struct prediction **ret_predictions,
                             int *ret_count, struct err *err);
@@ -162,8 +169,8 @@ bool sqlite_file_expired(void *state, int64_t now_us, int limit, struct arena *a
                          struct store_file **ret_files, int *ret_count, struct err *err);
 bool sqlite_token_find(void *state, const unsigned char hash[32], struct arena *arena,
                        struct store_token *ret_token, struct err *err);
-bool sqlite_token_list(void *state, struct arena *arena, struct store_token **ret_tokens,
-                       int *ret_count, struct err *err);
+bool sqlite_token_list(void *state, const char *account, int64_t valid_at_us, struct arena *arena,
+                       struct store_token **ret_tokens, int *ret_count, struct err *err);
 bool sqlite_token_generation(void *state, int64_t *ret_generation, struct err *err);
 bool sqlite_setting_get(void *state, const char *name, struct arena *arena, struct str *ret_value,
                         struct err *err);
@@ -187,8 +194,8 @@ bool sqlite_account_get(void *state, const char *account, struct arena *arena,
                         struct store_account *ret_account, struct err *err);
 bool sqlite_account_list(void *state, struct arena *arena, struct store_account **ret_accounts,
                          int *ret_count, struct err *err);
-bool sqlite_prediction_count(void *state, const char *account, int64_t since_us, int64_t *ret_count,
-                             struct err *err);
+bool sqlite_prediction_count(void *state, const char *account, const char *token, int64_t since_us,
+                             int64_t *ret_count, struct err *err);
 bool sqlite_idempotency_find(void *state, const char *account,
                              const struct store_idempotency *idempotency, int64_t now_us,
                              char ret_id[ID_PREDICTION_LEN + 1], struct err *err);

@@ -1,7 +1,7 @@
-/* SQLite: what every read does, and the reads of predictions, files, tokens and settings. Each
+/* SQLite: what every read does, and the reads of predictions, files and settings. Each
  * borrows a reader connection for the length of one statement and copies what it finds into the
- * caller's arena. Not here: caching (api/ and http/ decide about that); documents, deliveries and
- * the books, which have files of their own. Any thread. */
+ * caller's arena. Not here: caching (api/ and http/ decide about that); tokens,
+ * documents, deliveries and the books, which have files of their own. Any thread. */
 #include <limits.h>
 #include <string.h>
 
@@ -160,6 +160,32 @@ bool sqlite_prediction_get(void *state, const char *account, const char *id, str
                            ret_prediction, err);
 }
 
+static void read_outline(struct sqlite_read *read, void *row)
+{
+    struct prediction *p = row;
+    sqlite_read_array(read, 0, p->id, sizeof p->id);
+    p->account = sqlite_read_text(read, 1);
+    p->status = (enum prediction_status)sqlite3_column_int(read->s, 2);
+    p->created_us = sqlite3_column_int64(read->s, 3);
+    p->started_us = sqlite3_column_int64(read->s, 4);
+    p->completed_us = sqlite3_column_int64(read->s, 5);
+    p->is_training = sqlite3_column_int(read->s, 6) != 0;
+    p->logs = sqlite_read_str(read, 7);
+    p->timeline = sqlite_read_str(read, 8);
+}
+
+bool sqlite_prediction_outline(void *state, const char *account, const char *id,
+                               struct arena *arena, struct prediction *ret_outline, struct err *err)
+{
+    struct sqlite_read read;
+    if (!sqlite_read_begin(&read, state, STATEMENT_PREDICTION_OUTLINE, arena, err))
+        return false;
+    sqlite_bind_key(read.s, 1, id);
+    sqlite_bind_text(read.s, 2, account);
+    return sqlite_read_one(&read, sizeof *ret_outline, read_outline, "prediction", ret_outline,
+                           err);
+}
+
 static bool position_is_later(const struct store_position *a, const struct store_position *b)
 {
     return a->created_us != b->created_us ? a->created_us > b->created_us
@@ -192,10 +218,19 @@ static void reverse(struct prediction *predictions, int count)
     }
 }
 
+/* Statuses that have an index of their own. */
+#define UNFINISHED (1u << PREDICTION_STARTING | 1u << PREDICTION_PROCESSING)
+#define UNSUCCESSFUL                                                                               \
+    (1u << PREDICTION_FAILED | 1u << PREDICTION_CANCELED | 1u << PREDICTION_ABORTED)
+
 static enum sqlite_statement query_statement(const struct store_prediction_query *query, bool newer)
 {
     if (query->kind == STORE_KIND_TRAININGS)
         return newer ? STATEMENT_TRAINING_NEWER : STATEMENT_TRAINING_OLDER;
+    if (query->account && query->statuses && !(query->statuses & ~UNFINISHED))
+        return newer ? STATEMENT_UNFINISHED_NEWER : STATEMENT_UNFINISHED_OLDER;
+    if (query->account && query->statuses && !(query->statuses & ~UNSUCCESSFUL))
+        return newer ? STATEMENT_UNSUCCESSFUL_NEWER : STATEMENT_UNSUCCESSFUL_OLDER;
     if (query->account)
         return newer ? STATEMENT_PREDICTION_NEWER : STATEMENT_PREDICTION_OLDER;
     return newer ? STATEMENT_PREDICTION_NEWER_ANY : STATEMENT_PREDICTION_OLDER_ANY;
@@ -221,6 +256,9 @@ bool sqlite_prediction_list(void *state, const struct store_prediction_query *qu
     sqlite3_bind_int(read.s, 8, (int)query->kind);
     sqlite_bind_text(read.s, 9, query->version);
     sqlite_bind_text(read.s, 10, query->deployment);
+    sqlite_bind_text(read.s, 11, query->model);
+    sqlite3_bind_int(read.s, 12, (int)query->statuses);
+    sqlite_bind_text(read.s, 13, query->token);
     if (!sqlite_read_rows(&read, query->limit, sizeof **ret_predictions, read_prediction,
                           ret_predictions, ret_count, err))
         return false;
@@ -277,12 +315,16 @@ bool sqlite_prediction_removable(void *state, int64_t completed_by_us, int limit
                             ret_count, err);
 }
 
-bool sqlite_prediction_count(void *state, const char *account, int64_t since_us, int64_t *ret_count,
-                             struct err *err)
+bool sqlite_prediction_count(void *state, const char *account, const char *token, int64_t since_us,
+                             int64_t *ret_count, struct err *err)
 {
     struct sqlite_read read;
-    if (!sqlite_read_begin(&read, state, STATEMENT_PREDICTION_COUNT, NULL, err))
+    enum sqlite_statement which =
+        token ? STATEMENT_PREDICTION_COUNT_TOKEN : STATEMENT_PREDICTION_COUNT;
+    if (!sqlite_read_begin(&read, state, which, NULL, err))
         return false;
+    if (token)
+        sqlite_bind_text(read.s, 3, token);
     sqlite_bind_text(read.s, 1, account);
     sqlite3_bind_int64(read.s, 2, since_us);
     bool row = false, ok = sqlite_read_next(&read, &row, err);
@@ -384,52 +426,7 @@ bool sqlite_file_expired(void *state, int64_t now_us, int limit, struct arena *a
     return sqlite_read_rows(&read, limit, sizeof **ret_files, read_file, ret_files, ret_count, err);
 }
 
-/* ---- Tokens and settings ------------------------------------------------------------------- */
-
-static void read_token(struct sqlite_read *read, void *row)
-{
-    struct store_token *token = row;
-    sqlite_read_array(read, 0, token->id, sizeof token->id);
-    token->name = sqlite_read_text(read, 1);
-    token->account = sqlite_read_text(read, 2);
-    token->prefix = sqlite_read_text(read, 3);
-    const void *hash = sqlite3_column_blob(read->s, 4);
-    if (hash && sqlite3_column_bytes(read->s, 4) == (int)sizeof token->hash)
-        memcpy(token->hash, hash, sizeof token->hash);
-    token->created_us = sqlite3_column_int64(read->s, 5);
-    token->revoked_us = sqlite3_column_int64(read->s, 6);
-}
-
-bool sqlite_token_find(void *state, const unsigned char hash[32], struct arena *arena,
-                       struct store_token *ret_token, struct err *err)
-{
-    struct sqlite_read read;
-    if (!sqlite_read_begin(&read, state, STATEMENT_TOKEN_FIND, arena, err))
-        return false;
-    sqlite3_bind_blob(read.s, 1, hash, 32, SQLITE_STATIC);
-    return sqlite_read_one(&read, sizeof *ret_token, read_token, "token", ret_token, err);
-}
-
-bool sqlite_token_list(void *state, struct arena *arena, struct store_token **ret_tokens,
-                       int *ret_count, struct err *err)
-{
-    struct sqlite_read read;
-    return sqlite_read_begin(&read, state, STATEMENT_TOKEN_LIST, arena, err) &&
-           sqlite_read_rows(&read, INT_MAX, sizeof **ret_tokens, read_token, ret_tokens, ret_count,
-                            err);
-}
-
-bool sqlite_token_generation(void *state, int64_t *ret_generation, struct err *err)
-{
-    struct sqlite_read read;
-    if (!sqlite_read_begin(&read, state, STATEMENT_GENERATION_GET, NULL, err))
-        return false;
-    bool row = false, ok = sqlite_read_next(&read, &row, err);
-    if (ok && row)
-        *ret_generation = sqlite3_column_int64(read.s, 0);
-    sqlite_read_end(&read);
-    return ok && (row || err_set(err, ERR_INTERNAL, "the store's token generation is missing"));
-}
+/* ---- Settings ------------------------------------------------------------------------------ */
 
 bool sqlite_setting_get(void *state, const char *name, struct arena *arena, struct str *ret_value,
                         struct err *err)

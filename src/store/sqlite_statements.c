@@ -8,16 +8,27 @@
     "webhook_events_filter, metrics, error, input, output, logs, token, base_url, is_training, "   \
     "destination"
 #define PREDICTION_KEY "substr(id, 14) || substr(id, 1, 13) = ?1"
-/* ?1: account; ?2..?5: an open interval of positions; ?7: limit; ?8: enum
- * store_kind. */
+/* ?1: account; ?2..?5: an open interval of positions; ?7: limit; ?8: enum store_kind; ?12: bits of
+ * statuses, 0 for any. The token stands behind the texts: it is looked at last. */
 #define PREDICTION_RANGE                                                                           \
     "(created_us, id) > (?2, ?3) AND (created_us, id) < (?4, ?5) AND "                             \
     "(?6 IS NULL OR source = ?6) AND (?9 IS NULL OR version = ?9) AND "                            \
-    "(?10 IS NULL OR deployment = ?10)"
-#define PREDICTION_PAGE(direction)                                                                 \
-    "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE account = ?1 AND " PREDICTION_RANGE      \
+    "(?10 IS NULL OR deployment = ?10) AND (?11 IS NULL OR model = ?11) AND "                      \
+    "(?12 = 0 OR (1 << status) & ?12) AND (?13 IS NULL OR token = ?13)"
+#define PREDICTION_PAGE(index, direction)                                                          \
+    "SELECT " PREDICTION_COLUMNS " FROM predictions INDEXED BY " index                             \
+    " account = ?1 AND " PREDICTION_RANGE                                                          \
     " AND (?8 = 2 OR is_training = 0) ORDER BY created_us " direction ", id " direction            \
     " LIMIT ?7"
+#define PAGE_OF_ALL "predictions_page WHERE"
+/* Those that ended badly are few: a page of them passes over no others. */
+#define PAGE_OF_UNSUCCESSFUL "predictions_unsuccessful WHERE status >= 3 AND"
+/* What has not ended is sorted, by its rows' numbers alone; they are then read in that order. */
+#define PAGE_OF_UNFINISHED(direction)                                                              \
+    "SELECT " PREDICTION_COLUMNS " FROM (SELECT row AS found FROM predictions "                    \
+    "INDEXED BY predictions_unfinished WHERE status < 2 AND account = ?1 AND " PREDICTION_RANGE    \
+    " AND (?8 = 2 OR is_training = 0) ORDER BY created_us " direction ", id " direction            \
+    " LIMIT ?7) CROSS JOIN predictions ON row = found"
 /* Any account: find the rows through the index alone, then read only the page's. */
 #define PREDICTION_ANY(direction)                                                                  \
     "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE row IN (SELECT row FROM predictions "    \
@@ -31,7 +42,9 @@
     " AND ?8 = 1 ORDER BY created_us " direction ", id " direction " LIMIT ?7"
 #define FILE_COLUMNS                                                                               \
     "id, account, name, content_type, metadata, size, created_us, expires_us, sha256, md5, blob"
-#define TOKEN_COLUMNS "id, name, account, prefix, hash, created_us, revoked_us"
+#define TOKEN_COLUMNS                                                                              \
+    "id, name, account, prefix, hash, created_us, revoked_us, scopes, kind, creates_per_minute, "  \
+    "predictions_per_day, expires_us, last_used_us"
 
 #define DOCUMENT_KEY "kind = ?1 AND id = ?2"
 #define DOCUMENT_COLUMNS "kind, id, account, created_us, updated_us, json"
@@ -54,7 +67,8 @@ const char *const sqlite_statement_texts[STATEMENT_COUNT] = {
         "started_us = CASE WHEN ?5 THEN 0 WHEN ?6 <> 0 THEN ?6 ELSE started_us END, "
         "completed_us = CASE WHEN ?7 <> 0 THEN ?7 ELSE completed_us END, "
         "output = coalesce(?8, output), logs = coalesce(?9, logs), "
-        "metrics = coalesce(?10, metrics), error = coalesce(?11, error) "
+        "metrics = coalesce(?10, metrics), error = coalesce(?11, error), "
+        "timeline = coalesce(?12, timeline) "
         "WHERE " PREDICTION_KEY " AND ((1 << status) & ?2) <> 0",
     [STATEMENT_PREDICTION_CANCEL] =
         "UPDATE predictions SET cancel_requested = 1 WHERE " PREDICTION_KEY " AND status < 2",
@@ -70,14 +84,24 @@ const char *const sqlite_statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_PREDICTION_GET] =
         "SELECT " PREDICTION_COLUMNS " FROM predictions WHERE " PREDICTION_KEY
         " AND (?2 IS NULL OR account = ?2)",
-    [STATEMENT_PREDICTION_OLDER] = PREDICTION_PAGE("DESC"),
-    [STATEMENT_PREDICTION_NEWER] = PREDICTION_PAGE("ASC"),
+    [STATEMENT_PREDICTION_OUTLINE] =
+        "SELECT id, account, status, created_us, started_us, completed_us, is_training, "
+        "CASE WHEN status >= 2 THEN logs END, CASE WHEN status >= 2 THEN timeline END "
+        "FROM predictions WHERE " PREDICTION_KEY " AND (?2 IS NULL OR account = ?2)",
+    [STATEMENT_PREDICTION_OLDER] = PREDICTION_PAGE(PAGE_OF_ALL, "DESC"),
+    [STATEMENT_PREDICTION_NEWER] = PREDICTION_PAGE(PAGE_OF_ALL, "ASC"),
+    [STATEMENT_UNFINISHED_OLDER] = PAGE_OF_UNFINISHED("DESC"),
+    [STATEMENT_UNFINISHED_NEWER] = PAGE_OF_UNFINISHED("ASC"),
+    [STATEMENT_UNSUCCESSFUL_OLDER] = PREDICTION_PAGE(PAGE_OF_UNSUCCESSFUL, "DESC"),
+    [STATEMENT_UNSUCCESSFUL_NEWER] = PREDICTION_PAGE(PAGE_OF_UNSUCCESSFUL, "ASC"),
     [STATEMENT_PREDICTION_OLDER_ANY] = PREDICTION_ANY("DESC"),
     [STATEMENT_PREDICTION_NEWER_ANY] = PREDICTION_ANY("ASC"),
     [STATEMENT_TRAINING_OLDER] = TRAINING_PAGE("DESC"),
     [STATEMENT_TRAINING_NEWER] = TRAINING_PAGE("ASC"),
     [STATEMENT_PREDICTION_COUNT] =
         "SELECT count(*) FROM predictions WHERE account = ?1 AND created_us >= ?2",
+    [STATEMENT_PREDICTION_COUNT_TOKEN] =
+        "SELECT count(*) FROM predictions WHERE account = ?1 AND created_us >= ?2 AND token = ?3",
     [STATEMENT_PREDICTION_UNFINISHED] =
         "SELECT id, version, status, attempts, cancel_requested, created_us, account, deployment, "
         "deadline_us, is_training FROM predictions WHERE status < 2 ORDER BY created_us, row",
@@ -107,11 +131,23 @@ const char *const sqlite_statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_FILE_EXPIRED] =
         "SELECT " FILE_COLUMNS " FROM files WHERE expires_us <= ?1 ORDER BY expires_us LIMIT ?2",
     [STATEMENT_TOKEN_INSERT] = "INSERT INTO tokens (" TOKEN_COLUMNS
-                               ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-    [STATEMENT_TOKEN_REVOKE] = "UPDATE tokens SET revoked_us = ?2 WHERE id = ?1 AND revoked_us = 0",
+                               ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+                               "?13) ON CONFLICT DO NOTHING",
+    [STATEMENT_TOKEN_REVOKE] = "UPDATE tokens SET revoked_us = ?2 WHERE id = ?1 AND "
+                               "revoked_us = 0 AND (?3 IS NULL OR account = ?3)",
+    [STATEMENT_TOKEN_USED] =
+        "UPDATE tokens SET last_used_us = ?2 WHERE id = ?1 AND last_used_us < ?2",
+    [STATEMENT_TOKEN_USE_CODE] = "UPDATE tokens SET revoked_us = ?2 WHERE hash = ?1 AND kind = 2 "
+                                 "AND revoked_us = 0 AND expires_us > ?2 AND account = ?3",
+    [STATEMENT_TOKEN_SWEEP] =
+        "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE kind <> 0 AND "
+        "expires_us > 0 AND expires_us < ?1 ORDER BY expires_us LIMIT ?2)",
     [STATEMENT_TOKEN_FIND] =
         "SELECT " TOKEN_COLUMNS " FROM tokens WHERE hash = ?1 AND revoked_us = 0",
-    [STATEMENT_TOKEN_LIST] = "SELECT " TOKEN_COLUMNS " FROM tokens ORDER BY created_us, id",
+    [STATEMENT_TOKEN_LIST] =
+        "SELECT " TOKEN_COLUMNS " FROM tokens WHERE kind <> 2 AND (?1 IS NULL OR account = ?1) AND "
+        "(?2 = 0 OR (revoked_us = 0 AND (expires_us = 0 OR expires_us > ?2))) "
+        "ORDER BY created_us, id",
     [STATEMENT_GENERATION_ADD] = "UPDATE token_generation SET generation = generation + 1",
     [STATEMENT_GENERATION_GET] = "SELECT generation FROM token_generation",
     [STATEMENT_SETTING_PUT] = "INSERT INTO settings VALUES (?1, ?2) "

@@ -174,6 +174,7 @@ static bool write_prediction_move(struct sqlite_batch *batch, struct store_write
     sqlite_bind_str(s, 9, move->logs);
     sqlite_bind_str(s, 10, move->metrics);
     sqlite_bind_text(s, 11, move->error);
+    sqlite_bind_str(s, 12, move->timeline);
     int changed = 0;
     if (!sqlite_batch_step(batch, s, &changed, &write->err))
         return false;
@@ -211,7 +212,7 @@ static bool write_mark(struct sqlite_batch *batch, struct store_write *write)
     return write_find_status(batch, write, write->id);
 }
 
-/* ---- Files, tokens, settings ---------------------------------------------------------------- */
+/* ---- Files, settings ------------------------------------------------------------------------ */
 
 static bool write_file_insert(struct sqlite_batch *batch, struct store_write *write)
 {
@@ -250,43 +251,6 @@ static bool write_file_delete(struct sqlite_batch *batch, struct store_write *wr
     return ok;
 }
 
-static bool write_token_insert(struct sqlite_batch *batch, struct store_write *write)
-{
-    const struct store_token *token = write->token;
-    sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_TOKEN_INSERT, &write->err);
-    if (!s)
-        return false;
-    sqlite_bind_text(s, 1, token->id);
-    sqlite_bind_text(s, 2, token->name ? token->name : "");
-    sqlite_bind_text(s, 3, token->account ? token->account : "");
-    sqlite_bind_text(s, 4, token->prefix ? token->prefix : "");
-    sqlite3_bind_blob(s, 5, token->hash, sizeof token->hash, SQLITE_STATIC);
-    sqlite3_bind_int64(s, 6, token->created_us);
-    sqlite3_bind_int64(s, 7, token->revoked_us);
-    int changed = 0;
-    if (!sqlite_batch_step(batch, s, &changed, &write->err))
-        return false;
-    if (!changed)
-        return err_set(&write->err, ERR_CONFLICT, "this token exists");
-    batch->totals.tokens_changed = true;
-    write->applied = true;
-    return true;
-}
-
-static bool write_token_revoke(struct sqlite_batch *batch, struct store_write *write)
-{
-    sqlite3_stmt *s = sqlite_prepare(batch->connection, STATEMENT_TOKEN_REVOKE, &write->err);
-    if (!s)
-        return false;
-    sqlite_bind_text(s, 1, write->id);
-    sqlite3_bind_int64(s, 2, clock_now_us());
-    int changed = 0;
-    bool ok = sqlite_batch_step(batch, s, &changed, &write->err);
-    write->applied = ok && changed > 0;
-    batch->totals.tokens_changed |= write->applied;
-    return ok;
-}
-
 static bool write_setting_put(struct sqlite_batch *batch, struct store_write *write)
 {
     sqlite3_stmt *s = sqlite_prepare(
@@ -322,7 +286,9 @@ static bool sweep_portion(struct sqlite_batch *batch, enum sqlite_statement whic
 static bool write_sweep(struct sqlite_batch *batch, struct store_write *write)
 {
     return sweep_portion(batch, STATEMENT_IDEMPOTENCY_SWEEP, write->sweep.now_us, write) &&
-           sweep_portion(batch, STATEMENT_DELIVERY_SWEEP, write->sweep.deliveries_before_us, write);
+           sweep_portion(batch, STATEMENT_DELIVERY_SWEEP, write->sweep.deliveries_before_us,
+                         write) &&
+           sweep_portion(batch, STATEMENT_TOKEN_SWEEP, write->sweep.tokens_before_us, write);
 }
 
 /* ---- The batch ------------------------------------------------------------------------------ */
@@ -336,8 +302,10 @@ static bool (*const writers[STORE_WRITE_KIND_COUNT])(struct sqlite_batch *batch,
     [STORE_PREDICTION_DELETE] = write_mark,
     [STORE_FILE_INSERT] = write_file_insert,
     [STORE_FILE_DELETE] = write_file_delete,
-    [STORE_TOKEN_INSERT] = write_token_insert,
-    [STORE_TOKEN_REVOKE] = write_token_revoke,
+    [STORE_TOKEN_INSERT] = sqlite_write_token_insert,
+    [STORE_TOKEN_REVOKE] = sqlite_write_token_revoke,
+    [STORE_TOKEN_USED] = sqlite_write_token_used,
+    [STORE_TOKEN_EXCHANGE] = sqlite_write_token_exchange,
     [STORE_SETTING_PUT] = write_setting_put,
     [STORE_DOCUMENT_PUT] = sqlite_write_document_put,
     [STORE_DOCUMENT_DELETE] = sqlite_write_document_delete,

@@ -302,6 +302,12 @@ bool store_prediction_get(struct store *store, const char *account, const char *
     return store->backend->prediction_get(store->state, account, id, arena, ret_prediction, err);
 }
 
+bool store_prediction_outline(struct store *store, const char *account, const char *id,
+                              struct arena *arena, struct prediction *ret_outline, struct err *err)
+{
+    return store->backend->prediction_outline(store->state, account, id, arena, ret_outline, err);
+}
+
 bool store_prediction_list(struct store *store, const struct store_prediction_query *query,
                            struct arena *arena, struct prediction **ret_predictions, int *ret_count,
                            struct err *err)
@@ -353,10 +359,12 @@ bool store_token_find(struct store *store, const unsigned char hash[32], struct 
     return store->backend->token_find(store->state, hash, arena, ret_token, err);
 }
 
-bool store_token_list(struct store *store, struct arena *arena, struct store_token **ret_tokens,
-                      int *ret_count, struct err *err)
+bool store_token_list(struct store *store, const char *account, int64_t valid_at_us,
+                      struct arena *arena, struct store_token **ret_tokens, int *ret_count,
+                      struct err *err)
 {
-    return store->backend->token_list(store->state, arena, ret_tokens, ret_count, err);
+    return store->backend->token_list(store->state, account, valid_at_us, arena, ret_tokens,
+                                      ret_count, err);
 }
 
 bool store_token_generation(struct store *store, int64_t *ret_generation, struct err *err)
@@ -428,10 +436,10 @@ bool store_account_list(struct store *store, struct arena *arena,
     return store->backend->account_list(store->state, arena, ret_accounts, ret_count, err);
 }
 
-bool store_prediction_count(struct store *store, const char *account, int64_t since_us,
-                            int64_t *ret_count, struct err *err)
+bool store_prediction_count(struct store *store, const char *account, const char *token,
+                            int64_t since_us, int64_t *ret_count, struct err *err)
 {
-    return store->backend->prediction_count(store->state, account, since_us, ret_count, err);
+    return store->backend->prediction_count(store->state, account, token, since_us, ret_count, err);
 }
 
 bool store_idempotency_find(struct store *store, const char *account,

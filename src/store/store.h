@@ -32,6 +32,8 @@ enum store_write_kind {
     STORE_FILE_DELETE,
     STORE_TOKEN_INSERT,
     STORE_TOKEN_REVOKE,
+    STORE_TOKEN_USED,     /* notes when a token was used last; no cache is dropped for it */
+    STORE_TOKEN_EXCHANGE, /* a code is used up and a token inserted, or neither */
     STORE_SETTING_PUT,
     STORE_DOCUMENT_PUT,
     STORE_DOCUMENT_DELETE,
@@ -39,7 +41,7 @@ enum store_write_kind {
     STORE_DELIVERY_UPDATE,
     STORE_ACCOUNT_PUT,
     STORE_ACCOUNT_CREDIT_ADD,
-    STORE_SWEEP, /* idempotency keys and deliveries whose time is over */
+    STORE_SWEEP, /* idempotency keys, deliveries, sessions and codes whose time is over */
     STORE_WRITE_KIND_COUNT
 };
 
@@ -70,7 +72,18 @@ struct store_write {
             /* At most STORE_SWEEP_MAX of each; applied: there may be more, submit it again. */
             int64_t now_us;               /* keys with expires_us <= now_us go */
             int64_t deliveries_before_us; /* deliveries completed before that go */
+            int64_t tokens_before_us;     /* sessions and codes that expired before that go */
         } sweep;
+        struct {
+            const char *id;
+            int64_t used_us; /* applied=false when a later time is stored */
+        } token_used;
+        struct {
+            const unsigned char *code_hash;  /* 32 bytes, of a STORE_TOKEN_CODE; applied=false when
+                                                it is used, revoked, expired by now_us or unknown */
+            const struct store_token *token; /* its account must be the code's (else the same) */
+            int64_t now_us;
+        } exchange;
         const struct store_file *file;
         const struct store_token *token; /* ERR_CONFLICT when the hash exists */
         struct {
@@ -79,7 +92,7 @@ struct store_write {
             bool only_if_absent; /* applied=false when it was there */
         } setting;
     };
-    const char *account; /* FILE_DELETE: only that account's (NULL: any) */
+    const char *account; /* FILE_DELETE, TOKEN_REVOKE: only that account's (NULL: any) */
     void (*done)(struct store_write *write);
     void *context;
 
@@ -118,6 +131,11 @@ void store_totals(struct store *store, struct store_totals *ret_totals);
 bool store_prediction_get(struct store *store, const char *account, const char *id,
                           struct arena *arena, struct prediction *ret_prediction, struct err *err);
 
+/* What is needed to say how far it is: only id, account, status, is_training, the times, and of a
+ * terminal one logs and timeline are filled. Cheap for others, whatever the size of their input. */
+bool store_prediction_outline(struct store *store, const char *account, const char *id,
+                              struct arena *arena, struct prediction *ret_outline, struct err *err);
+
 /* A page, newest first (by created_us, then id). With before: strictly older than that position.
  * With after: strictly newer, still given newest first, nearest to the position. */
 struct store_position {
@@ -132,6 +150,9 @@ struct store_prediction_query {
     const char *source;                          /* NULL: any */
     const char *version;                         /* NULL: any; not indexed: for rare questions */
     const char *deployment;                      /* likewise: "owner/name" */
+    const char *model;                           /* likewise: "owner/name" */
+    unsigned statuses;                           /* bits 1 << status; 0: any */
+    const char *token;                           /* id of the token that made it; NULL: any */
     enum store_kind kind;
     int limit; /* 1..1000 */
 };
@@ -165,11 +186,15 @@ bool store_file_list(struct store *store, const char *account, struct store_posi
 bool store_file_expired(struct store *store, int64_t now_us, int limit, struct arena *arena,
                         struct store_file **ret_files, int *ret_count, struct err *err);
 
-/* The valid token with that hash, or ERR_NOT_FOUND. Fast (an index), still meant to be cached. */
+/* The token (or code) with that hash that was not revoked, also when it has expired, or
+ * ERR_NOT_FOUND. Fast (an index), still meant to be cached. */
 bool store_token_find(struct store *store, const unsigned char hash[32], struct arena *arena,
                       struct store_token *ret_token, struct err *err);
-bool store_token_list(struct store *store, struct arena *arena, struct store_token **ret_tokens,
-                      int *ret_count, struct err *err);
+/* Oldest first, without codes. account NULL: any. valid_at_us 0: also those that were revoked or
+ * have expired. */
+bool store_token_list(struct store *store, const char *account, int64_t valid_at_us,
+                      struct arena *arena, struct store_token **ret_tokens, int *ret_count,
+                      struct err *err);
 
 /* Grows with every committed change of a token or an account's plan or credit (not of what runs
  * cost) by any process: caches are dropped when it differs. */
@@ -207,9 +232,10 @@ bool store_account_get(struct store *store, const char *account, struct arena *a
 bool store_account_list(struct store *store, struct arena *arena,
                         struct store_account **ret_accounts, int *ret_count, struct err *err);
 
-/* How many predictions an account has created since then (trainings too). */
-bool store_prediction_count(struct store *store, const char *account, int64_t since_us,
-                            int64_t *ret_count, struct err *err);
+/* How many predictions an account has created since then (trainings too). token: with the token of
+ * that id, which reads each of them; NULL: with any. */
+bool store_prediction_count(struct store *store, const char *account, const char *token,
+                            int64_t since_us, int64_t *ret_count, struct err *err);
 
 /* The prediction that an account has made with a key that holds at now_us. ERR_NOT_FOUND;
  * ERR_CONFLICT when the key was used for another request. A point read. */

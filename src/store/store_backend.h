@@ -29,6 +29,9 @@ struct store_backend {
     /* Reads, any thread: as the functions of the same names in store.h. */
     bool (*prediction_get)(void *state, const char *account, const char *id, struct arena *arena,
                            struct prediction *ret_prediction, struct err *err);
+    bool (*prediction_outline)(void *state, const char *account, const char *id,
+                               struct arena *arena, struct prediction *ret_outline,
+                               struct err *err);
     bool (*prediction_list)(void *state, const struct store_prediction_query *query,
                             struct arena *arena, struct prediction **ret_predictions,
                             int *ret_count, struct err *err);
@@ -47,8 +50,8 @@ struct store_backend {
                          struct store_file **ret_files, int *ret_count, struct err *err);
     bool (*token_find)(void *state, const unsigned char hash[32], struct arena *arena,
                        struct store_token *ret_token, struct err *err);
-    bool (*token_list)(void *state, struct arena *arena, struct store_token **ret_tokens,
-                       int *ret_count, struct err *err);
+    bool (*token_list)(void *state, const char *account, int64_t valid_at_us, struct arena *arena,
+                       struct store_token **ret_tokens, int *ret_count, struct err *err);
     bool (*token_generation)(void *state, int64_t *ret_generation, struct err *err);
     bool (*setting_get)(void *state, const char *name, struct arena *arena, struct str *ret_value,
                         struct err *err);
@@ -72,8 +75,8 @@ struct store_backend {
                         struct store_account *ret_account, struct err *err);
     bool (*account_list)(void *state, struct arena *arena, struct store_account **ret_accounts,
                          int *ret_count, struct err *err);
-    bool (*prediction_count)(void *state, const char *account, int64_t since_us, int64_t *ret_count,
-                             struct err *err);
+    bool (*prediction_count)(void *state, const char *account, const char *token, int64_t since_us,
+                             int64_t *ret_count, struct err *err);
     bool (*idempotency_find)(void *state, const char *account,
                              const struct store_idempotency *idempotency, int64_t now_us,
                              char ret_id[ID_PREDICTION_LEN + 1], struct err *err);

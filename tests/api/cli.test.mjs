@@ -53,6 +53,10 @@ test("help, version and mistakes", async () => {
         [["serve", "extra"], /no argument/],
         [["serve", "--tls-cert", "x"], /go together/],
         [["tokens", "explode"], /create, list or revoke/],
+        [["tokens", "create", "--scopes", "root"], /'root' is no scope: there are read, run, manage and operate/],
+        [["tokens", "create", "--expires-in", "soon"], /a time like 45m, 12h or 30d/],
+        [["link", "extra"], /no argument/],
+        [["link", "--url", "ftp://x"], /must begin with http/],
         [["predictions", "get"], /ID/],
         [["run"], /OWNER\/NAME/],
         [["models", "get", "nothing"], /OWNER\/NAME/],
@@ -65,7 +69,7 @@ test("help, version and mistakes", async () => {
 
 test("docs/cli.md shows what the program says", async () => {
     const page = readFileSync(join(root, "docs/cli.md"), "utf8");
-    for (const name of ["serve", "pull", "run", "models", "predictions", "tokens", "version", "help"]) {
+    for (const name of ["serve", "pull", "run", "models", "predictions", "tokens", "link", "version", "help"]) {
         const { out } = await mimeo(["help", name]);
         assert.ok(page.includes(`## ${name}\n\n\`\`\`\n${out}\`\`\`\n`), `docs/cli.md, ${name}: put \`mimeo help ${name}\` there again`);
     }
@@ -174,11 +178,11 @@ test("serve makes a first token, locks its folder, reads a file of options, and 
     child.stdout.on("data", (chunk) => { out += chunk; });
     child.stderr.on("data", (chunk) => { err += chunk; });
     for (let i = 0; i < 400 && !out.includes("\n"); i++) await sleep(25);
-    assert.match(out, /^listening on http:\/\/127\.0\.0\.1:\d+\n$/);
+    assert.match(out, /^listening on http:\/\/127\.0\.0\.1:\d+\n(sign in at http:\/\/127\.0\.0\.1:\d+\/sign-in#code=[0-9A-Za-z]{40}\n)?$/);
     assert.match(err, /runner_describe_failed/); // a warning, not the end
     const token = err.match(/r8_[0-9A-Za-z]{37}/)[0];
     assert.equal(statSync(data).mode & 0o777, 0o700);
-    const url = out.slice("listening on ".length).trim();
+    const url = out.split("\n")[0].slice("listening on ".length);
     assert.equal((await mimeo(["models"], { MIMEO_URL: url, MIMEO_TOKEN: token })).status, 0);
     const second = await mimeo(["serve", "--data", data, "--listen", "127.0.0.1:0"]);
     assert.equal(second.status, 1);
@@ -188,7 +192,7 @@ test("serve makes a first token, locks its folder, reads a file of options, and 
     const ended = new Promise((done) => child.once("close", (code, signal) => done(code ?? signal)));
     child.kill("SIGTERM");
     assert.equal(await ended, 0);
-    assert.equal(out.split("\n").length, 2); // nothing but the one line
+    assert.ok(out.split("\n").length <= 3); // nothing but the one line, and the link where there is a page
 });
 
 // ---- pull -----------------------------------------------------------------------------------------------------------

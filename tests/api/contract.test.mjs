@@ -258,7 +258,7 @@ test("the connection stays open after a create", async () => {
     const { port } = new URL(server.url);
     const socket = connect(Number(port), "127.0.0.1");
     const body = JSON.stringify({ version: versionOf("noop"), input: {} });
-    const request = `POST /v1/predictions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const request = `POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
     let text = "", closed = false;
     socket.on("data", (chunk) => { text += chunk; });
     socket.on("close", () => { closed = true; });

@@ -153,15 +153,32 @@ test("a download link gives the bytes until it expires, to nobody else and for n
     const download = async (id, owner, expiry, signed = `${owner} ${id} ${expiry}`) => {
         const signature = encodeURIComponent(createHmac("sha256", key).update(signed).digest("base64"));
         const answer = await fetch(`${server.v1}/files/${id}/download?owner=${owner}&expiry=${expiry}&signature=${signature}`);
-        return { status: answer.status, type: answer.headers.get("content-type"), bytes: Buffer.from(await answer.arrayBuffer()) };
+        return { status: answer.status, type: answer.headers.get("content-type"), headers: answer.headers, bytes: Buffer.from(await answer.arrayBuffer()) };
     };
     const good = await download(json.id, "local", now + 60);
     assert.deepEqual([good.status, good.type], [200, "application/octet-stream"]);
     assert.deepEqual(good.bytes, bytes);
+    // Whatever it is, no browser runs it as a page of this server.
+    assert.deepEqual(["x-content-type-options", "content-security-policy"].map((name) => good.headers.get(name)), ["nosniff", "default-src 'none'; sandbox"]);
     for (const [id, owner, expiry, signed] of [[json.id, "local", now - 1], [json.id, "local", now + 120, `local ${json.id} ${now + 60}`],
         [other.id, "local", now + 60, `local ${json.id} ${now + 60}`], [json.id, "stranger", now + 60], ["none", "local", now + 60]]) {
         const bad = await download(id, owner, expiry, signed);
         assert.deepEqual([bad.status, bad.bytes.toString()], [404, '{"detail":"File not found"}\n'], `${id} ${owner} ${expiry - now}`);
+    }
+});
+
+test("the owner's token reads a file without a link, pictures as what they are", async () => {
+    const upload = async (type, bytes) => (await uploadParts([[`Content-Disposition: form-data; name="content"; filename="f"\r\nContent-Type: ${type}`, bytes]])).json.id;
+    const download = (id, token) => server.call("GET", `/v1/files/${id}/download`, { token });
+    for (const [type, shown] of [["image/png", "image/png"], ["image/svg+xml; charset=utf-8", "image/svg+xml"], ["video/mp4", "video/mp4"], ["text/html", "application/octet-stream"], ["image/<b>", "application/octet-stream"]]) {
+        const id = await upload(type, "bytes");
+        const { status, headers, text } = await download(id);
+        assert.deepEqual([status, headers.get("content-type"), text], [200, shown, "bytes"]);
+        assert.deepEqual(["x-content-type-options", "content-security-policy"].map((name) => headers.get(name)), ["nosniff", "default-src 'none'; sandbox"]);
+        assert.equal((await download(id, "r8_nobody")).status, 401);
+        assert.equal((await download(id, null)).status, 404);
+        assert.equal((await download(id, server.command("tokens", "create", "--account", "stranger").trim())).status, 404);
+        assert.equal((await download(id, server.command("tokens", "create", "--scopes", "run").trim())).status, 403);
     }
 });
 

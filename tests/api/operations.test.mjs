@@ -90,7 +90,7 @@ test("answers are as described", async () => {
     form.append("content", new Blob([PIXEL], { type: "image/png" }), "a.png");
     const file = (await server.call("POST", "/v1/files", { body: form })).json;
     const collection = (await replicate.collections.list()).results[0].slug;
-    const values = { "/v1/predictions/{id}": prediction.id, "/v1/trainings/{id}": training.id, "/v1/files/{id}": file.id, "/v1/collections/{slug}": collection,
+    const values = { "/v1/predictions/{id}": prediction.id, "/v1/predictions/{id}/progress": `${prediction.id}/progress`, "/v1/trainings/{id}": training.id, "/v1/files/{id}": file.id, "/v1/collections/{slug}": collection,
         "/v1/deployments/{owner}/{name}": "local/app" };
     let checked = 0;
     for (const [path, item] of Object.entries(description.paths)) {

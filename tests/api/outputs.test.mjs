@@ -123,10 +123,13 @@ function urlsWith(port, headers) {
 }
 
 test("links use the request's host; a stranger's X-Forwarded headers do not count", async () => {
-    const { port } = new URL(server.url);
-    assert.match(await urlsWith(port, { host: "example.com" }), /^http:\/\/example\.com\/v1\/predictions\//);
-    assert.match(await urlsWith(port, { host: "example.com", "x-forwarded-proto": "https", "x-forwarded-host": "evil.example" }), /^http:\/\/example\.com\/v1/);
-    assert.doesNotMatch(await urlsWith(port, { host: 'a"b' }), /"b/);
+    const any = await Server.start({ args: ["--hosts", "*"] });
+    const { port } = new URL(any.url);
+    try {
+        assert.match(await urlsWith(port, { host: "example.com" }), /^http:\/\/example\.com\/v1\/predictions\//);
+        assert.match(await urlsWith(port, { host: "example.com", "x-forwarded-proto": "https", "x-forwarded-host": "evil.example" }), /^http:\/\/example\.com\/v1/);
+        assert.doesNotMatch(await urlsWith(port, { host: 'a"b' }), /"b/);
+    } finally { await any.stop(); }
 });
 
 test("a trusted proxy's headers count, and a public URL wins", async () => {

@@ -12,7 +12,8 @@ export const build = resolve(root, process.env.MIMEO_BUILD ?? "build");
 export const TOKEN = "r8_0123456789abcdefghijABCDEFGHIJ0123456";
 
 export class Server {
-    // options: args (more of `mimeo serve`), runner, manifests, allowPrivate, data (a folder that an earlier server kept)
+    // options: args (more of `mimeo serve`), runner, manifests, allowPrivate, data (a folder that an earlier server kept),
+    // pictureMetadata (else outputs are the very bytes that the model gave)
     static async start(options = {}) {
         const server = new Server();
         server.data = options.data ?? mkdtempSync(join(tmpdir(), "mimeo-api-"));
@@ -21,6 +22,7 @@ export class Server {
             "--cancel-grace", "500", "--drain-timeout", "1"];
         if (options.manifests !== null) args.push("--manifests", options.manifests ?? join(root, "tests/models"));
         if (options.allowPrivate) args.push("--allow-private-urls");
+        if (!options.pictureMetadata) args.push("--picture-metadata", "no");
         args.push(...(options.args ?? []));
         server.log = "";
         server.process = spawn(join(build, "mimeo"), args,

@@ -316,7 +316,7 @@ static void processes_share_a_store(void **state)
     close(gate[1]);
     struct store_token *tokens;
     int count = 0;
-    assert_true(store_token_list(f->store, &f->arena, &tokens, &count, &f->err));
+    assert_true(store_token_list(f->store, NULL, 0, &f->arena, &tokens, &count, &f->err));
     assert_int_equal(count, PROCESSES + 1);
 }
 

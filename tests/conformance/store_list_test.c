@@ -194,16 +194,122 @@ static void pages_can_be_of_one_version_or_deployment(void **state)
     assert_int_equal(list(f, query, &page), 0);
 }
 
+/* Who made each, of which model, and how far it is: by its number. */
+static void add_of_all_fates(struct fixture *f, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct prediction p = support_prediction(NULL, 100 + i / 3); /* three per microsecond */
+        p.account = i % 10 ? "alice" : "bob";
+        p.model = i % 4 ? "owner/model" : "owner/other";
+        p.token = i % 5 ? "aaaa" : NULL;
+        p.is_training = i % 20 == 1;
+        assert_true(support_insert(f, &p));
+        if (i % PREDICTION_STATUS_COUNT != PREDICTION_STARTING)
+            support_move(f, p.id, STARTING, (enum prediction_status)(i % PREDICTION_STATUS_COUNT));
+    }
+}
+
+static bool is_wanted(const struct store_prediction_query *query, const struct prediction *p)
+{
+    return strcmp(p->account, query->account) == 0 && !p->is_training &&
+           (!query->model || strcmp(p->model, query->model) == 0) &&
+           (!query->token || (p->token && strcmp(p->token, query->token) == 0)) &&
+           (!query->statuses || query->statuses & 1u << p->status);
+}
+
+/* Both ways through pages of a filtered list: all that are wanted, in order, and no others. */
+static void walk_filtered(struct fixture *f, struct store_prediction_query query,
+                          const struct prediction *all, int count)
+{
+    struct prediction *page, *wanted[200];
+    int expected = 0, at = 0, got;
+    for (int i = 0; i < count; i++) {
+        if (is_wanted(&query, &all[i]))
+            wanted[expected++] = (struct prediction *)(uintptr_t)&all[i];
+    }
+    while ((got = list(f, query, &page)) > 0) {
+        for (int i = 0; i < got; i++) {
+            assert_true(at < expected);
+            assert_string_equal(page[i].id, wanted[at]->id);
+            assert_int_equal(page[i].status, wanted[at++]->status);
+        }
+        query.before = position_of(&page[got - 1]);
+    }
+    assert_int_equal(at, expected);
+    query.after = query.before;
+    query.before = (struct store_position){ 0 };
+    for (at = expected - 1; expected > 0 && (got = list(f, query, &page)) > 0; at -= got) {
+        for (int i = 0; i < got; i++)
+            assert_string_equal(page[got - 1 - i].id, wanted[at - 1 - i]->id);
+        query.after = position_of(&page[0]);
+    }
+    assert_int_equal(at, expected > 0 ? 0 : -1);
+}
+
+static void pages_can_be_of_one_model_token_or_status(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction *all;
+    add_of_all_fates(f, 120);
+    int count =
+        list(f, (struct store_prediction_query){ .kind = STORE_KIND_BOTH, .limit = 1000 }, &all);
+    assert_int_equal(count, 120);
+    static const char *const models[] = { NULL, "owner/model", "owner/other", "owner/none" };
+    static const char *const tokens[] = { NULL, "aaaa", "bbbb" };
+    for (unsigned statuses = 0; statuses < 1u << PREDICTION_STATUS_COUNT; statuses++) {
+        for (size_t i = 0; i < ARRAY_LEN(models) * ARRAY_LEN(tokens); i++) {
+            struct store_prediction_query query = { .account = statuses % 2 ? "alice" : "bob",
+                                                    .statuses = statuses,
+                                                    .model = models[i % ARRAY_LEN(models)],
+                                                    .token = tokens[i / ARRAY_LEN(models)],
+                                                    .limit = 7 };
+            walk_filtered(f, query, all, count);
+            query.account = "alice";
+            walk_filtered(f, query, all, count);
+        }
+    }
+}
+
+static void an_outline_says_how_far_one_is_and_keeps_its_timeline(void **state)
+{
+    struct fixture *f = *state;
+    struct prediction p = support_prediction(NULL, 5), outline;
+    p.logs = S("so far");
+    assert_true(support_insert(f, &p));
+    assert_true(store_prediction_outline(f->store, "alice", p.id, &f->arena, &outline, &f->err));
+    assert_int_equal(outline.created_us, 5);
+    assert_int_equal(outline.logs.len + outline.timeline.len, 0); /* not yet */
+    support_write(f, (struct store_write){ .kind = STORE_PREDICTION_MOVE,
+                                           .move = { .id = p.id,
+                                                     .from = STARTING,
+                                                     .to = PREDICTION_SUCCEEDED,
+                                                     .started_us = 7,
+                                                     .completed_us = 9,
+                                                     .timeline = S("{\"prepared\":6}") } });
+    assert_true(store_prediction_outline(f->store, NULL, p.id, &f->arena, &outline, &f->err));
+    assert_int_equal(outline.status, PREDICTION_SUCCEEDED);
+    assert_int_equal(outline.started_us, 7);
+    assert_int_equal(outline.completed_us, 9);
+    support_assert_str(outline.logs, "so far");
+    support_assert_str(outline.timeline, "{\"prepared\":6}");
+    support_write(f, (struct store_write){ .kind = STORE_PREDICTION_REMOVE_DATA, .id = p.id });
+    assert_true(store_prediction_outline(f->store, NULL, p.id, &f->arena, &outline, &f->err));
+    assert_int_equal(outline.logs.len, 0);
+    support_assert_str(outline.timeline, "{\"prepared\":6}");
+    assert_false(store_prediction_outline(f->store, "eve", p.id, &f->arena, &outline, &f->err));
+    assert_int_equal(f->err.kind, ERR_NOT_FOUND);
+}
+
 static void predictions_of_an_account_are_counted_since_a_time(void **state)
 {
     struct fixture *f = *state;
     int64_t count = -1;
     add_of_all_kinds(f, 60);
-    assert_true(store_prediction_count(f->store, "alice", 0, &count, &f->err));
+    assert_true(store_prediction_count(f->store, "alice", NULL, 0, &count, &f->err));
     assert_int_equal(count, 30);
-    assert_true(store_prediction_count(f->store, "alice", 150, &count, &f->err));
+    assert_true(store_prediction_count(f->store, "alice", NULL, 150, &count, &f->err));
     assert_int_equal(count, 5); /* inclusive; trainings too */
-    assert_true(store_prediction_count(f->store, "eve", 0, &count, &f->err));
+    assert_true(store_prediction_count(f->store, "eve", NULL, 0, &count, &f->err));
     assert_int_equal(count, 0);
 }
 
@@ -317,6 +423,8 @@ static int run(void)
         CASE(trainings_and_predictions_have_pages_of_their_own),
         CASE(pages_of_trainings_go_both_ways),
         CASE(pages_can_be_of_one_version_or_deployment),
+        CASE(pages_can_be_of_one_model_token_or_status),
+        CASE(an_outline_says_how_far_one_is_and_keeps_its_timeline),
         CASE(predictions_of_an_account_are_counted_since_a_time),
         CASE(only_finished_predictions_can_be_deleted),
         CASE(unfinished_predictions_come_oldest_first),

@@ -412,9 +412,142 @@ static void a_revoked_token_is_no_longer_found(void **state)
     assert_true(store_write_wait(f->store, &revoke, &f->err) && !revoke.applied);
     assert_false(store_token_find(f->store, token.hash, &f->arena, &found, &f->err));
     assert_int_equal(f->err.kind, ERR_NOT_FOUND);
-    assert_true(store_token_list(f->store, &f->arena, &all, &count, &f->err));
+    assert_true(store_token_list(f->store, NULL, 0, &f->arena, &all, &count, &f->err));
     assert_int_equal(count, 1);
     assert_true(all[0].revoked_us > 0 && all[0].created_us == 7);
+}
+
+static struct store_token token_of(const char *id, unsigned char hash)
+{
+    struct store_token token = { .name = id, .account = "alice", .prefix = "", .created_us = hash };
+    snprintf(token.id, sizeof token.id, "%s", id);
+    token.hash[0] = hash;
+    return token;
+}
+
+static void token_add(struct fixture *f, const struct store_token *token)
+{
+    struct store_write write = { .kind = STORE_TOKEN_INSERT, .token = token };
+    assert_true(store_write_wait(f->store, &write, &f->err));
+}
+
+static void a_token_comes_back_with_what_it_may(void **state)
+{
+    struct fixture *f = *state;
+    struct store_token token = token_of("t1", 1), found, *list;
+    int count = 0;
+    token.scopes = STORE_SCOPE_RUN | STORE_SCOPE_OPERATE;
+    token.kind = STORE_TOKEN_SESSION;
+    token.creates_per_minute = 60;
+    token.predictions_per_day = 500;
+    token.expires_us = 1000;
+    token_add(f, &token);
+    assert_true(store_token_find(f->store, token.hash, &f->arena, &found, &f->err));
+    assert_int_equal(found.scopes, STORE_SCOPE_RUN | STORE_SCOPE_OPERATE);
+    assert_int_equal(found.kind, STORE_TOKEN_SESSION);
+    assert_int_equal(found.creates_per_minute, 60);
+    assert_int_equal(found.predictions_per_day, 500);
+    assert_int_equal(found.expires_us, 1000);
+    assert_int_equal(found.last_used_us, 0);
+    struct store_write used = { .kind = STORE_TOKEN_USED, .token_used = { "t1", 77 } };
+    assert_true(store_write_wait(f->store, &used, &f->err) && used.applied);
+    used.token_used.used_us = 50;
+    assert_true(store_write_wait(f->store, &used, &f->err) && !used.applied);
+    support_reopen(f);
+    assert_true(store_token_list(f->store, "alice", 0, &f->arena, &list, &count, &f->err));
+    assert_int_equal(count, 1);
+    assert_int_equal(list[0].last_used_us, 77);
+}
+
+static void tokens_are_listed_by_account_and_validity_without_codes(void **state)
+{
+    struct fixture *f = *state;
+    struct store_token token = token_of("old", 1), *list;
+    int count = 0;
+    token.expires_us = 100;
+    token_add(f, &token);
+    token = token_of("young", 2);
+    token.expires_us = 101;
+    token_add(f, &token);
+    token = token_of("gone", 3);
+    token.revoked_us = 5;
+    token_add(f, &token);
+    token = token_of("code", 4);
+    token.kind = STORE_TOKEN_CODE;
+    token_add(f, &token);
+    token = token_of("bobs", 5);
+    token.account = "bob";
+    token_add(f, &token);
+    assert_true(store_token_list(f->store, "alice", 100, &f->arena, &list, &count, &f->err));
+    assert_int_equal(count, 1);
+    assert_string_equal(list[0].id, "young");
+    assert_true(store_token_list(f->store, "alice", 0, &f->arena, &list, &count, &f->err));
+    assert_int_equal(count, 3);
+    assert_true(store_token_list(f->store, NULL, 200, &f->arena, &list, &count, &f->err));
+    assert_int_equal(count, 1);
+    assert_string_equal(list[0].id, "bobs");
+    struct store_write revoke = { .kind = STORE_TOKEN_REVOKE, .id = "bobs", .account = "alice" };
+    assert_true(store_write_wait(f->store, &revoke, &f->err) && !revoke.applied);
+    revoke.account = "bob";
+    assert_true(store_write_wait(f->store, &revoke, &f->err) && revoke.applied);
+}
+
+/* Exchange the code with that hash at that time; was it? */
+static bool exchange(struct fixture *f, unsigned char code, const char *id, int64_t now_us)
+{
+    static unsigned char next = 100;
+    struct store_token made = token_of(id, next++);
+    unsigned char hash[32] = { code };
+    struct store_write write = { .kind = STORE_TOKEN_EXCHANGE,
+                                 .exchange = { hash, &made, now_us } };
+    struct store_token found;
+    assert_true(store_write_wait(f->store, &write, &f->err));
+    /* Both or neither. */
+    assert_int_equal(store_token_find(f->store, made.hash, &f->arena, &found, NULL), write.applied);
+    return write.applied;
+}
+
+static void a_code_is_exchanged_once_in_time_for_its_account(void **state)
+{
+    struct fixture *f = *state;
+    struct store_token code = token_of("c1", 1);
+    code.kind = STORE_TOKEN_CODE;
+    code.expires_us = 100;
+    token_add(f, &code);
+    code = token_of("c2", 2);
+    code.kind = STORE_TOKEN_CODE;
+    code.expires_us = 100;
+    code.account = "bob";
+    token_add(f, &code);
+    struct store_token plain = token_of("c3", 3);
+    plain.expires_us = 100;
+    token_add(f, &plain);
+    assert_false(exchange(f, 1, "late", 100));
+    assert_false(exchange(f, 9, "unknown", 99));
+    assert_false(exchange(f, 2, "another", 99)); /* alice's token for bob's code */
+    assert_false(exchange(f, 3, "token", 99));   /* a token is no code */
+    assert_true(exchange(f, 1, "first", 99));
+    assert_false(exchange(f, 1, "second", 99));
+}
+
+static void sessions_and_codes_are_swept_when_they_have_long_expired(void **state)
+{
+    struct fixture *f = *state;
+    struct store_token found;
+    for (unsigned char i = 1; i <= 5; i++) {
+        struct store_token token = token_of("", i);
+        snprintf(token.id, sizeof token.id, "t%d", i);
+        token.kind = i == 1 ? STORE_TOKEN_KEY : i == 2 ? STORE_TOKEN_CODE : STORE_TOKEN_SESSION;
+        token.expires_us = i == 4 ? 500 : i == 5 ? 0 : 499;
+        token_add(f, &token);
+    }
+    struct store_write sweep = { .kind = STORE_SWEEP, .sweep = { .tokens_before_us = 500 } };
+    assert_true(store_write_wait(f->store, &sweep, &f->err) && !sweep.applied);
+    for (unsigned char i = 1; i <= 5; i++) {
+        unsigned char hash[32] = { i };
+        bool kept = i == 1 || i == 4 || i == 5;
+        assert_int_equal(store_token_find(f->store, hash, &f->arena, &found, NULL), kept);
+    }
 }
 
 static void a_setting_is_put_or_only_added(void **state)
@@ -484,6 +617,10 @@ static int run(void)
         CASE(a_cancel_request_is_for_unfinished_predictions),
         CASE(files_are_kept_listed_and_deleted_by_account),
         CASE(a_revoked_token_is_no_longer_found),
+        CASE(a_token_comes_back_with_what_it_may),
+        CASE(tokens_are_listed_by_account_and_validity_without_codes),
+        CASE(a_code_is_exchanged_once_in_time_for_its_account),
+        CASE(sessions_and_codes_are_swept_when_they_have_long_expired),
         CASE(a_setting_is_put_or_only_added),
         CASE(runs_are_counted_per_model),
         CASE(a_record_too_large_for_the_arena_is_an_error),

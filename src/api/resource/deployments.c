@@ -377,10 +377,10 @@ static void list(struct http_call *call)
 
 static const struct http_route routes[] = {
     { "GET", "/v1/deployments", list, 0, 0 },
-    { "POST", "/v1/deployments", create, 0, BODY_BYTES_MAX },
+    { "POST", "/v1/deployments", create, API_SCOPE_MANAGE, BODY_BYTES_MAX },
     { "GET", "/v1/deployments/{owner}/{name}", get, 0, 0 },
-    { "PATCH", "/v1/deployments/{owner}/{name}", update, 0, BODY_BYTES_MAX },
-    { "DELETE", "/v1/deployments/{owner}/{name}", delete_one, 0, 0 },
+    { "PATCH", "/v1/deployments/{owner}/{name}", update, API_SCOPE_MANAGE, BODY_BYTES_MAX },
+    { "DELETE", "/v1/deployments/{owner}/{name}", delete_one, API_SCOPE_MANAGE, 0 },
     { NULL, NULL, NULL, 0, 0 },
 };
 

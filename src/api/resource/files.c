@@ -239,27 +239,59 @@ static bool signature_holds(struct http_call *call, const char *owner, const cha
     return holds;
 }
 
+/* What a picture, a film or a sound is shown as; anything else is only to be kept. */
+static const char *type_to_show(const struct store_file *file, struct arena *arena)
+{
+    static const char *const shown[] = { "image/", "video/", "audio/" };
+    struct str type = str_from(file->content_type), parameters;
+    const char *copy = NULL;
+
+    str_cut(type, ';', &type, &parameters);
+    type = str_trim(type);
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+        if (str_starts(type, str_from(shown[i])))
+            copy = arena_strdup(arena, type);
+    return copy && strspn(copy, "abcdefghijklmnopqrstuvwxyz0123456789.+-/") == type.len
+               ? copy
+               : FILES_TYPE_DEFAULT;
+}
+
+static void reply_content(struct http_call *call, const struct store_file *file, const char *type)
+{
+    int64_t size;
+    int fd;
+
+    if (!blob_read(api_of(call)->blobs, str_from(file->blob), &fd, &size, NULL)) {
+        problem_reply_file_not_found(call);
+        return;
+    }
+    reply_set_headers(call);
+    /* Whatever a user has put into it: no browser runs it as a page of ours. */
+    http_set_header(call, "X-Content-Type-Options", "nosniff");
+    http_set_header(call, "Content-Security-Policy", "default-src 'none'; sandbox");
+    http_reply_file(call, 200, type, fd, 0, size);
+}
+
+/* By a signed link; or, beyond the public API, without one by the owner's token. */
 static void download(struct http_call *call)
 {
     const char *owner = http_query(call, "owner"), *expiry = http_query(call, "expiry");
-    const char *signature = http_query(call, "signature");
+    const char *signature = http_query(call, "signature"), *account = NULL;
     struct store_file file;
-    int64_t expiry_s, size;
-    int fd;
+    int64_t expiry_s;
 
+    if (!owner && !expiry && !signature && http_header(call, "Authorization")) {
+        if (auth_check(call, &account) && find_file(call, account, &file))
+            reply_content(call, &file, type_to_show(&file, http_arena(call)));
+        return;
+    }
     if (!owner || !expiry || !signature || !str_to_int64(str_from(expiry), &expiry_s) ||
         expiry_s <= clock_now_us() / 1000000 || !signature_holds(call, owner, expiry, signature)) {
         problem_reply_file_not_found(call);
         return;
     }
-    if (!find_file(call, owner, &file))
-        return;
-    if (!blob_read(api_of(call)->blobs, str_from(file.blob), &fd, &size, NULL)) {
-        problem_reply_file_not_found(call);
-        return;
-    }
-    reply_set_headers(call);
-    http_reply_file(call, 200, FILES_TYPE_DEFAULT, fd, 0, size);
+    if (find_file(call, owner, &file))
+        reply_content(call, &file, FILES_TYPE_DEFAULT);
 }
 
 /* ---- List -------------------------------------------------------------------------------------

@@ -268,10 +268,10 @@ static void delete_version(struct http_call *call)
 }
 
 static const struct http_route routes[] = {
-    { "POST", "/v1/models", create, 0, BODY_BYTES_MAX },
-    { "PATCH", "/v1/models/{owner}/{name}", update, 0, BODY_BYTES_MAX },
-    { "DELETE", "/v1/models/{owner}/{name}", delete_model, 0, 0 },
-    { "DELETE", "/v1/models/{owner}/{name}/versions/{id}", delete_version, 0, 0 },
+    { "POST", "/v1/models", create, API_SCOPE_MANAGE, BODY_BYTES_MAX },
+    { "PATCH", "/v1/models/{owner}/{name}", update, API_SCOPE_MANAGE, BODY_BYTES_MAX },
+    { "DELETE", "/v1/models/{owner}/{name}", delete_model, API_SCOPE_MANAGE, 0 },
+    { "DELETE", "/v1/models/{owner}/{name}/versions/{id}", delete_version, API_SCOPE_MANAGE, 0 },
     { NULL, NULL, NULL, 0, 0 },
 };
 

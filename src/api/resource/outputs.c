@@ -137,6 +137,21 @@ static void reply_content(struct http_call *call, const struct output_file *file
     http_reply_file(call, kind == RANGE_PART ? 206 : 200, type, file->fd, first, len);
 }
 
+/* Would a browser run it as a part of a page? The page of this server trusts this server's scripts,
+ * and what a model has made is none of them. Other clients do not send the header. */
+static bool is_for_running(const struct http_call *call)
+{
+    static const char *const uses[] = { "script",       "style",         "worker",
+                                        "sharedworker", "serviceworker", "audioworklet",
+                                        "paintworklet", "xslt" };
+    const char *use = http_header(call, "Sec-Fetch-Dest");
+
+    for (size_t i = 0; use && i < ARRAY_LEN(uses); i++)
+        if (strcmp(use, uses[i]) == 0)
+            return true;
+    return false;
+}
+
 static void get(struct http_call *call)
 {
     const struct blob_store *blobs = api_of(call)->blobs;
@@ -145,6 +160,11 @@ static void get(struct http_call *call)
     char ref[BLOB_REF_MAX];
     struct output_file file;
 
+    if (is_for_running(call)) {
+        problem_reply_detail(call, 403, "Forbidden",
+                             "An output cannot be loaded as a script or a style of a page.");
+        return;
+    }
     if (!blob_check_link(blobs, path, now_s, ref) ||
         !blob_read(blobs, str_from(ref), &file.fd, &file.size, NULL)) {
         problem_reply_not_found(call);

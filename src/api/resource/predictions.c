@@ -1,4 +1,5 @@
-/* Predictions over HTTP: create (by version, by model, by deployment), get, list, cancel.
+/* Predictions over HTTP: create (by version, by model, by deployment), get, list, cancel, and,
+ * beyond the public API, the removal of one's data.
  * Not here: what all creates share (create.c), what a prediction goes through (predict/). */
 #include <string.h>
 
@@ -132,7 +133,8 @@ static void create_by_deployment(struct http_call *call)
         submit(call, &body, version, name);
 }
 
-/* ---- Get, cancel, list ------------------------------------------------------------------------
+/* ---- Get, cancel, remove, list
+ * ------------------------------------------------------------------------
  */
 
 static void get(struct http_call *call)
@@ -145,6 +147,11 @@ static void cancel(struct http_call *call)
     records_cancel(call, STORE_KIND_BOTH);
 }
 
+static void remove_data(struct http_call *call)
+{
+    records_remove_data(call);
+}
+
 static void list(struct http_call *call)
 {
     records_list(call, STORE_KIND_PREDICTIONS);
@@ -154,6 +161,7 @@ static const struct http_route routes[] = {
     { "POST", "/v1/predictions", create_by_version, HTTP_ON_LOOP, LIMIT_JSON_BODY_BYTES },
     { "GET", "/v1/predictions", list, 0, 0 },
     { "GET", "/v1/predictions/{id}", get, 0, 0 },
+    { "DELETE", "/v1/predictions/{id}", remove_data, 0, 0 },
     { "POST", "/v1/predictions/{id}/cancel", cancel, 0, 0 },
     { "POST", "/v1/models/{owner}/{name}/predictions", create_by_model, HTTP_ON_LOOP,
       LIMIT_JSON_BODY_BYTES },

@@ -168,10 +168,10 @@ static void replay(struct http_call *call)
 }
 
 static const struct http_route routes[] = {
-    { "GET", "/v1/webhooks/default/secret", get_secret, 0, 0 },
-    { "POST", "/v1/webhooks/default/secret", rotate_secret, 0, 0 },
+    { "GET", "/v1/webhooks/default/secret", get_secret, API_SCOPE_MANAGE, 0 },
+    { "POST", "/v1/webhooks/default/secret", rotate_secret, API_SCOPE_MANAGE, 0 },
     { "GET", "/v1/webhooks/deliveries", list, 0, 0 },
-    { "POST", "/v1/webhooks/deliveries/{id}/replay", replay, 0, 0 },
+    { "POST", "/v1/webhooks/deliveries/{id}/replay", replay, API_SCOPE_MANAGE, 0 },
     { NULL, NULL, NULL, 0, 0 },
 };
 

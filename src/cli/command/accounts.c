@@ -78,7 +78,7 @@ static int accounts_list(struct store *store)
 
     arena_init(&arena, ARENA_BYTES_MAX);
     bool ok = store_account_list(store, &arena, &accounts, &count, &err) &&
-              store_token_list(store, &arena, &tokens, &token_count, &err);
+              store_token_list(store, NULL, 0, &arena, &tokens, &token_count, &err);
     if (ok && count + token_count > 0)
         printf("%-24s  %-16s  %12s\n", "ACCOUNT", "PLAN", "CREDIT");
     for (int i = 0; ok && i < count; i++)

@@ -15,15 +15,35 @@ static const struct option_row models_options[] = {
     { .name = NULL },
 };
 
-static void model_print(const json_t *model)
+static void name_of(const json_t *model, char *ret_name, size_t size)
+{
+    snprintf(ret_name, size, "%s/%s", json_get_string(model, "owner"),
+             json_get_string(model, "name"));
+}
+
+/* "ready", "33.5 MB" that `mimeo pull` would fetch, ...; weights: what the server says of them. */
+static void weights_describe(const json_t *weights, char *ret_text, size_t size)
+{
+    const char *state = json_get_string(weights, "state");
+    int64_t bytes = json_get_integer(weights, "download_bytes", 0);
+
+    if (state == NULL)
+        snprintf(ret_text, size, "-");
+    else if (strcmp(state, "needs_weights") == 0)
+        snprintf(ret_text, size, "needs %.*f MB", bytes < 100000000 ? 1 : 0, (double)bytes / 1e6);
+    else
+        snprintf(ret_text, size, "%s", strcmp(state, "unsupported") == 0 ? "no network" : state);
+}
+
+static void model_print(const json_t *model, const json_t *weights)
 {
     const char *description = json_get_string(model, "description");
-    char name[200];
+    char name[200], state[40];
 
-    snprintf(name, sizeof(name), "%s/%s", json_get_string(model, "owner"),
-             json_get_string(model, "name"));
-    printf("%-36s %8lld  %.80s\n", name, (long long)json_get_integer(model, "run_count", 0),
-           description != NULL ? description : "");
+    name_of(model, name, sizeof(name));
+    weights_describe(weights, state, sizeof(state));
+    printf("%-36s %8lld  %-14s %.80s\n", name, (long long)json_get_integer(model, "run_count", 0),
+           state, description != NULL ? description : "");
 }
 
 /* All pages into one array; NULL after printing why not. */
@@ -49,6 +69,37 @@ static json_t *models_collect(struct mimeo_client *client, int *ret_status)
     return all;
 }
 
+/* Of that model, among the server's list of weights; NULL: not told. */
+static const json_t *weights_of(const json_t *list, const json_t *model)
+{
+    const json_t *all = json_object_get(list, "results");
+    char name[200];
+
+    name_of(model, name, sizeof(name));
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        const char *other = json_get_string(json_array_get(all, i), "model");
+        if (other != NULL && strcmp(other, name) == 0)
+            return json_array_get(all, i);
+    }
+    return NULL;
+}
+
+/* Servers that are not Mimeo have no such list: then nothing is said of weights. */
+static void models_print(struct mimeo_client *client, const json_t *models)
+{
+    struct mimeo_error error;
+    json_t *list = NULL;
+
+    if (!mimeo_request(client, "GET", "/weights", NULL, &list, &error))
+        list = NULL;
+    printf("%-36s %8s  %-14s %s\n", "MODEL", "RUNS", "WEIGHTS", "DESCRIPTION");
+    for (size_t i = 0; i < json_array_size(models); i++) {
+        const json_t *model = json_array_get(models, i);
+        model_print(model, weights_of(list, model));
+    }
+    json_decref(list);
+}
+
 static int models_list(struct mimeo_client *client, bool as_json)
 {
     int status = CLI_OK;
@@ -56,13 +107,10 @@ static int models_list(struct mimeo_client *client, bool as_json)
 
     if (models == NULL)
         return status;
-    if (as_json) {
+    if (as_json)
         connect_print_json(models);
-    } else {
-        printf("%-36s %8s  %s\n", "MODEL", "RUNS", "DESCRIPTION");
-        for (size_t i = 0; i < json_array_size(models); i++)
-            model_print(json_array_get(models, i));
-    }
+    else
+        models_print(client, models);
     json_decref(models);
     return CLI_OK;
 }
@@ -80,14 +128,14 @@ static void input_print(const char *name, const json_t *property)
            description != NULL ? description : "");
 }
 
-static void model_describe(const json_t *model)
+static void model_describe(const json_t *model, const json_t *weights)
 {
     const json_t *version = json_object_get(model, "latest_version");
     json_t *inputs = NULL, *property;
     const char *name;
     const char *id = json_get_string(version, "id");
 
-    model_print(model);
+    model_print(model, weights);
     printf("version: %s\n", id != NULL ? id : "none");
     json_unpack((json_t *)version, "{s:{s:{s:{s:{s:o}}}}}", "openapi_schema", "components",
                 "schemas", "Input", "properties", &inputs);
@@ -101,18 +149,23 @@ static int models_get(struct mimeo_client *client, const char *full_name, bool a
 {
     struct mimeo_error error;
     struct str owner, name;
-    char owner_text[128];
-    json_t *model = NULL;
+    char owner_text[128], path[400];
+    json_t *model = NULL, *weights = NULL;
 
     if (!str_cut(str_from(full_name), '/', &owner, &name) ||
         !str_copy(owner, owner_text, sizeof(owner_text)))
         return cli_misuse("a model is written OWNER/NAME, not '%.80s'", full_name);
     if (!mimeo_model_get(client, owner_text, name.ptr, &model, &error))
         return connect_fail(&error);
-    if (as_json)
+    snprintf(path, sizeof(path), "/weights/%.300s", full_name);
+    if (as_json) {
         connect_print_json(model);
-    else
-        model_describe(model);
+    } else {
+        if (!mimeo_request(client, "GET", path, NULL, &weights, &error))
+            weights = NULL;
+        model_describe(model, weights);
+    }
+    json_decref(weights);
     json_decref(model);
     return CLI_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -22,9 +23,11 @@
 
 static const char *const precisions[] = { "f32", "bf16", NULL };
 static const char *const output_forms[] = { "auto", "url", "data", NULL };
+static const char *const yes_or_no[] = { "yes", "no", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", "off", NULL };
 
 #define DAY_S 86400
+#define READY_URL_SIZE 320 /* a host name has at most 253 characters */
 
 #define TEXT(NAME, VALUE, FALLBACK, HELP)                                                          \
     {                                                                                              \
@@ -62,6 +65,8 @@ static const struct option_row serve_options[] = {
       .help = "Fetch inputs and call webhooks on private addresses, too." },
     CHOICE("sync-output", "auto", output_forms,
            "Files in an answer to `Prefer: wait`: links, data URLs, or data URLs without TLS."),
+    CHOICE("picture-metadata", "yes", yes_or_no,
+           "Do PNG, JPEG and WebP outputs say how they were made?"),
     NUMBER("link-lifetime", "SECONDS", "3600", 1, 30 * DAY_S, "How long links to outputs work."),
     NUMBER("retention", "SECONDS", "3600", 0, 3650 * DAY_S,
            "How long predictions keep input, output and logs after their end; 0: for ever."),
@@ -79,6 +84,8 @@ static const struct option_row serve_options[] = {
     { .name = "abort-unstarted",
       .type = OPTION_BOOLEAN,
       .help = "A deadline before the start gives `aborted`, which most clients do not know." },
+    TEXT("hosts", "LIST", NULL, "Names this server has on loopback, besides localhost; * for any."),
+    { .name = "without-ui", .type = OPTION_BOOLEAN, .help = "Serve the API only, not the page." },
     TEXT("cors-origins", "LIST", NULL, "Web pages that may call the API from browsers; * for all."),
     NUMBER("gzip-min", "BYTES", "2048", 0, 1 << 30,
            "Compress answers from this size on, where asked; 0: never."),
@@ -164,18 +171,42 @@ static void manager_notify(const char *state)
     close(fd);
 }
 
-/* The one line of standard output: scripts wait for it. */
-static void ready_print(const struct option_values *values, const struct server *server)
+/* Does standard output go to systemd's journal? It names the journal's stream in the environment,
+ * which other programs inherit. */
+static bool is_journal(int fd)
 {
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct str device, inode;
+    int64_t device_number, inode_number;
+    struct stat status;
+
+    return stream != NULL && str_cut(str_from(stream), ':', &device, &inode) &&
+           str_to_int64(device, &device_number) && str_to_int64(inode, &inode_number) &&
+           fstat(fd, &status) == 0 && (int64_t)status.st_dev == device_number &&
+           (int64_t)status.st_ino == inode_number;
+}
+
+/* Standard output: the line that scripts wait for, and where the page is, the link that signs in.
+ * Not when standard output goes to a journal: a link is no thing to keep. */
+static void ready_print(const struct option_values *values, struct server *server)
+{
+    char code[TOKENS_TEXT_SIZE];
+    struct err err = { 0 };
+    char url[READY_URL_SIZE];
     struct str listen = str_from(option_string(values, "listen"));
     size_t host_len = listen.len;
 
     while (host_len > 0 && listen.ptr[host_len - 1] != ':')
         host_len--;
-    printf("listening on %s://%.*s:%d\n",
-           option_string(values, "tls-cert") != NULL ? "https" : "http",
-           host_len > 0 ? (int)host_len - 1 : 0, listen.ptr, server_port(server));
+    snprintf(url, sizeof(url), "%s://%.*s:%d",
+             option_string(values, "tls-cert") != NULL ? "https" : "http",
+             host_len > 0 ? (int)host_len - 1 : 0, listen.ptr, server_port(server));
+    printf("listening on %s\n", url);
+    if (!is_journal(STDOUT_FILENO) && server_sign_in_code(server, code, &err))
+        printf("sign in at %s/sign-in#code=%s\n", url, code);
     fflush(stdout);
+    if (err.kind != ERR_NONE && err.kind != ERR_NOT_FOUND)
+        log_error(LOG_WARN, "sign_in_link_failed", &err, "pid=%d", (int)getpid());
 }
 
 /* Level, plans, rates and manifests again from the same places; the rest needs a restart. A mistake

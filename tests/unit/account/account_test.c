@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "account/account.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "store/store.h"
 
@@ -18,6 +19,7 @@ struct fixture {
     char folder[64];
     struct store *store;
     struct accounts *accounts;
+    struct account_token token;
 };
 
 static void start(struct fixture *fixture, const char *default_plan)
@@ -39,6 +41,7 @@ static int set_up(void **state)
     snprintf(location, sizeof(location), "sqlite:%s/test.db", fixture->folder);
     assert_true(store_open(location, &fixture->store, NULL));
     start(fixture, NULL);
+    fixture->token.id = "0123456789abcdef";
     *state = fixture;
     return 0;
 }
@@ -67,7 +70,7 @@ static struct account_decision admit(struct fixture *fixture, enum account_call 
 {
     struct account_decision decision;
 
-    accounts_admit(fixture->accounts, "acme", "0123456789abcdef", call, &decision);
+    accounts_admit(fixture->accounts, "acme", &fixture->token, call, &decision);
     return decision;
 }
 
@@ -75,7 +78,7 @@ static struct account_decision reserve(struct fixture *fixture, bool charges)
 {
     struct account_decision decision;
 
-    accounts_reserve(fixture->accounts, "acme", charges, &decision);
+    accounts_reserve(fixture->accounts, "acme", &fixture->token, charges, &decision);
     return decision;
 }
 
@@ -113,7 +116,76 @@ static void a_day_has_so_many_predictions(void **state)
              "limit resets in ~%ds.",
              decision.retry_after_s);
     assert_string_equal(decision.detail, expected);
-    accounts_unreserve(fixture->accounts, "acme");
+    accounts_unreserve(fixture->accounts, "acme", &fixture->token);
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_OVER_QUOTA);
+}
+
+static void a_token_has_a_rate_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->token.creates_per_minute = 2;
+    assert_int_equal(admit(fixture, ACCOUNT_CREATE).remaining, 1);
+    assert_int_equal(admit(fixture, ACCOUNT_CREATE).verdict, ACCOUNT_ADMITTED);
+    assert_int_equal(admit(fixture, ACCOUNT_CREATE).verdict, ACCOUNT_THROTTLED);
+    assert_int_equal(admit(fixture, ACCOUNT_OTHER).remaining, 2999);
+    fixture->token = (struct account_token){ .id = "fedcba9876543210" };
+    assert_int_equal(admit(fixture, ACCOUNT_CREATE).remaining, 599);
+    fixture->token = (struct account_token){ .id = "a", .creates_per_minute = 1000000 };
+    assert_int_equal(admit(fixture, ACCOUNT_CREATE).remaining, 599); /* not above its account's */
+}
+
+/* A prediction that was stored today, with the fixture's token. */
+static void add_prediction(struct fixture *fixture, const char *id, const char *token)
+{
+    struct prediction prediction = { .account = "acme",
+                                     .model = "a/b",
+                                     .version = "v",
+                                     .source = "api",
+                                     .token = token,
+                                     .input = S("{}"),
+                                     .created_us = clock_now_us() };
+    struct store_write write = { .kind = STORE_PREDICTION_INSERT, .prediction = &prediction };
+
+    str_copy(str_from(id), prediction.id, sizeof(prediction.id));
+    assert_true(store_write_wait(fixture->store, &write, NULL));
+}
+
+static void a_token_has_a_day_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account_decision decision;
+
+    add_prediction(fixture, "aaaaaaaaaaaaaaaaaaaaaaaaaa", fixture->token.id);
+    add_prediction(fixture, "bbbbbbbbbbbbbbbbbbbbbbbbbb", "another");
+    add_prediction(fixture, "cccccccccccccccccccccccccc", NULL);
+    fixture->token.predictions_per_day = 3; /* one of them is made already */
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
+    decision = reserve(fixture, false);
+    assert_int_equal(decision.verdict, ACCOUNT_OVER_QUOTA);
+    assert_non_null(strstr(decision.detail, "This token allows 3 predictions a day."));
+    assert_in_range(decision.retry_after_s, 1, 86400);
+    accounts_unreserve(fixture->accounts, "acme", &fixture->token);
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_OVER_QUOTA);
+    fixture->token = (struct account_token){ .id = "fedcba9876543210" };
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
+}
+
+static void what_the_account_refuses_takes_nothing_from_the_token(void **state)
+{
+    struct fixture *fixture = *state;
+
+    put(fixture, "three", false, 0);
+    fixture->token.predictions_per_day = 5;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(reserve(fixture, false).verdict,
+                         i < 3 ? ACCOUNT_ADMITTED : ACCOUNT_OVER_QUOTA);
+    put(fixture, "unlimited", false, 0);
+    accounts_forget(fixture->accounts, "acme");
+    assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
     assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_ADMITTED);
     assert_int_equal(reserve(fixture, false).verdict, ACCOUNT_OVER_QUOTA);
 }
@@ -197,6 +269,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_kind_of_call_has_its_rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_day_has_so_many_predictions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_token_has_a_rate_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_token_has_a_day_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_account_refuses_takes_nothing_from_the_token,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_costs_needs_credit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(little_credit_makes_creates_slow, set_up, tear_down),
         cmocka_unit_test_setup_teardown(changes_from_outside_count_soon, set_up, tear_down),

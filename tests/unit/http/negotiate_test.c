@@ -276,6 +276,10 @@ static void accept_encoding_is_weighed(void **state)
         if (gzip_is_accepted(no[i]))
             fail_msg("%s", no[i]);
     assert_false(gzip_is_accepted(NULL));
+    assert_true(gzip_accepts("gzip, deflate, BR", S("br")));
+    assert_true(gzip_accepts("gzip;q=0, *", S("br")));
+    assert_false(gzip_accepts("gzip, br;q=0, *", S("br")));
+    assert_false(gzip_accepts("x-br", S("br")));
     size_t len;
     assert_null(gzip_compress(S("x"), &len));
     assert_null(gzip_compress(S("abcdefgh"), &len)); /* it would grow */

@@ -96,6 +96,10 @@ static void a_canceled_id_leaves_from_wherever_it_stands(void **state)
     static const char *const ids[] = { "a", "b", "c", "d" };
     for (size_t i = 0; i < 4; i++)
         push(queue, "v1", ids[i]);
+    assert_int_equal(queue_position(queue, "v1", "a"), 1);
+    assert_int_equal(queue_position(queue, "v1", "d"), 4);
+    assert_int_equal(queue_position(queue, "v1", "none"), 0);
+    assert_int_equal(queue_position(queue, "v2", "a"), 0);
     assert_true(queue_remove(queue, "v1", "c"));
     assert_true(queue_remove(queue, "v1", "a"));
     assert_true(queue_remove(queue, "v1", "d"));
