@@ -190,10 +190,13 @@ export interface Weights {
     memory_bytes: number | null;
     download_bytes: number;
     installed_bytes: number;
-    license: { name: string; url: string | null; must_accept: boolean; text: string | null } | null;
-    parts: { name: string; optional: boolean; installed: boolean; bytes: number }[];
+    /** `all` has each licence by itself; name and text are theirs put together. */
+    license: { name: string; url: string | null; must_accept: boolean; text: string | null; all?: { name: string | null; url: string | null; text: string | null }[] } | null;
+    parts: { name: string; description?: string | null; optional: boolean; installed: boolean; bytes: number }[];
     install: Install | null;
     speed: { runs: number; p50_s: number; p95_s: number } | null;
+    /** Dollars; what is 0 or null costs nothing. */
+    price?: { per_second: number | null; per_image: number | null; per_run: number | null } | null;
     runners: number;
 }
 

@@ -1,8 +1,18 @@
 // Numbers, sizes and times as people read them, in the page's language. Pure.
 
+const UNITS = {
+    en: { bytes: ["B", "kB", "MB", "GB", "TB"], ms: "ms", s: "s", min: "min", h: "h" },
+    ru: { bytes: ["Б", "кБ", "МБ", "ГБ", "ТБ"], ms: "мс", s: "с", min: "мин", h: "ч" },
+    vi: { bytes: ["B", "kB", "MB", "GB", "TB"], ms: "ms", s: "giây", min: "phút", h: "giờ" },
+};
+
+function unitsOf(locale: string | undefined) {
+    return UNITS[locale as keyof typeof UNITS] ?? UNITS.en;
+}
+
 /** 1.4 MB, 33 MB, 2.1 GB: decimal units, as disks and networks have them. */
 export function formatBytes(bytes: number, locale?: string): string {
-    const units = ["B", "kB", "MB", "GB", "TB"];
+    const units = unitsOf(locale).bytes;
     let value = bytes;
     let unit = 0;
     while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
@@ -16,14 +26,21 @@ export function formatBytes(bytes: number, locale?: string): string {
 /** 0.34 s, 5.2 s, 48 s, 3 min 5 s, 2 h 4 min. */
 export function formatSeconds(seconds: number, locale?: string): string {
     if (!Number.isFinite(seconds)) return "–";
+    const { s, min, h } = unitsOf(locale);
     if (seconds < 60) {
         const digits = seconds < 1 ? 2 : seconds < 10 ? 1 : 0;
-        return `${seconds.toLocaleString(locale, { maximumFractionDigits: digits })} s`;
+        return `${seconds.toLocaleString(locale, { maximumFractionDigits: digits })} ${s}`;
     }
     const whole = Math.round(seconds);
-    if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 60)} min`;
+    if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)} ${min} ${whole % 60} ${s}` : `${Math.floor(whole / 60)} ${min}`;
     const minutes = Math.round(whole / 60);
-    return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.floor(minutes / 60)} h`;
+    return minutes % 60 ? `${Math.floor(minutes / 60)} ${h} ${minutes % 60} ${min}` : `${Math.floor(minutes / 60)} ${h}`;
+}
+
+/** 0.8 ms, 34 ms, 1.2 s. */
+export function formatMilliseconds(milliseconds: number, locale?: string): string {
+    if (milliseconds >= 1000) return formatSeconds(milliseconds / 1000, locale);
+    return `${milliseconds.toLocaleString(locale, { maximumFractionDigits: milliseconds < 10 ? 1 : 0 })} ${unitsOf(locale).ms}`;
 }
 
 export function formatCount(count: number, locale?: string): string {

@@ -80,11 +80,11 @@ export function PageHeader({ title, children, actions }: { title: ReactNode; chi
 /** A table that scrolls sideways in its own box on narrow screens. */
 export function Table({ className, label, ...rest }: ComponentProps<"table"> & { label: string }) {
     return (
-        <div role="region" aria-label={label} tabIndex={0} className="w-full overflow-x-auto rounded-lg border bg-card">
+        <div role="region" aria-label={label} tabIndex={0} className="relative w-full overflow-x-auto rounded-lg border bg-card">
             <table
                 aria-label={label}
                 className={cn(
-                    "w-full text-left text-sm [&_td]:border-t [&_td]:px-3 [&_td]:py-2 [&_th]:px-3 [&_th]:py-2 [&_th]:font-medium [&_th]:whitespace-nowrap [&_th]:text-muted-foreground",
+                    "w-full text-left text-sm [&_tbody_tr]:border-t [&_td]:px-3 [&_td]:py-2 [&_th]:px-3 [&_th]:py-2 [&_th]:font-medium [&_thead_th]:whitespace-nowrap [&_thead_th]:text-muted-foreground",
                     className,
                 )}
                 {...rest}

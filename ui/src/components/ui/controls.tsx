@@ -41,7 +41,7 @@ export function Progress({ className, value, label, ...rest }: Omit<ComponentPro
     return (
         <RadixProgress.Root aria-label={label} value={value} className={cn("relative h-2 w-full overflow-hidden rounded-full bg-input/40", className)} {...rest}>
             <RadixProgress.Indicator
-                className={cn("h-full rounded-full bg-primary transition-[width]", value === null && "w-1/3 animate-pulse")}
+                className={cn("h-full rounded-full bg-primary transition-[width]", value === null && "w-1/3 animate-[pass-by_1.6s_linear_infinite]")}
                 style={value === null ? undefined : { width: `${Math.min(100, Math.max(0, value))}%` }}
             />
         </RadixProgress.Root>

@@ -7,7 +7,10 @@ import { cn } from "@/lib/cn";
 const BOX = "z-50 rounded-md border bg-popover p-1 text-popover-foreground shadow-lg";
 const ITEM = "relative flex cursor-default items-center gap-2 rounded-sm px-2 py-1.5 text-sm outline-none select-none data-highlighted:bg-accent data-highlighted:text-accent-foreground data-disabled:opacity-55 [&_svg]:size-4";
 
-export const Menu = Radix.Root;
+/** Not modal: a modal one hides the whole page from assistive technology while things in it can still be focused. */
+export function Menu(props: ComponentProps<typeof Radix.Root>) {
+    return <Radix.Root modal={false} {...props} />;
+}
 export const MenuTrigger = Radix.Trigger;
 export const MenuRadioGroup = Radix.RadioGroup;
 

@@ -24,7 +24,7 @@ export const shellMessages = defineMessages({
         theme: "Theme",
         light: "Light",
         dark: "Dark",
-        system: "As the system",
+        system: "System",
         language: "Language",
         account: "Account",
         sign_out: "Sign out",
@@ -36,6 +36,8 @@ export const shellMessages = defineMessages({
         broken_help: "What happened is below. Loading the page again often helps.",
         reload: "Load again",
         signed_in_as: (account: string) => `Signed in as ${account}`,
+        sign_in: "Sign in",
+        prediction: "Prediction",
     },
     ru: {
         skip: "К содержанию",
@@ -59,7 +61,7 @@ export const shellMessages = defineMessages({
         theme: "Тема",
         light: "Светлая",
         dark: "Тёмная",
-        system: "Как в системе",
+        system: "Системная",
         language: "Язык",
         account: "Учётная запись",
         sign_out: "Выйти",
@@ -71,6 +73,8 @@ export const shellMessages = defineMessages({
         broken_help: "Что случилось, написано ниже. Часто помогает загрузить её заново.",
         reload: "Загрузить заново",
         signed_in_as: (account: string) => `Вход выполнен: ${account}`,
+        sign_in: "Вход",
+        prediction: "Предсказание",
     },
     vi: {
         skip: "Đến nội dung",
@@ -106,5 +110,7 @@ export const shellMessages = defineMessages({
         broken_help: "Lỗi được ghi bên dưới. Tải lại trang thường có ích.",
         reload: "Tải lại",
         signed_in_as: (account: string) => `Đã đăng nhập: ${account}`,
+        sign_in: "Đăng nhập",
+        prediction: "Dự đoán",
     },
 });

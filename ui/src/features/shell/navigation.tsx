@@ -1,7 +1,7 @@
 // The list of pages: what it offers depends on what the token may do.
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Activity, BarChart3, Columns2, Compass, FolderOpen, KeyRound, Layers, List, Rocket, Settings, Sparkles, Webhook } from "lucide-react";
-import type { ReactNode } from "react";
+import { useId, type ReactNode } from "react";
 import { useSession } from "@/api/session";
 import type { Scope } from "@/api/types";
 import { useMessages } from "@/i18n";
@@ -64,21 +64,25 @@ export function NavigationShortcuts() {
 export function Navigation({ onGo }: { onGo?: () => void }) {
     const text = useMessages(shellMessages);
     const session = useSession();
+    const id = useId();
     return (
         <nav aria-label={text.main} className="space-y-5">
             {GROUPS.map((group) => {
                 const offered = group.entries.filter((entry) => !entry.scope || session?.scopes.includes(entry.scope));
+                if (offered.length === 0) return null;
                 return (
                     <div key={group.word}>
-                        <p className="mb-1 px-3 text-xs font-medium text-muted-foreground">{text[group.word]}</p>
-                        <ul className="space-y-0.5">
+                        <p id={`${id}-${group.word}`} className="mb-1 px-3 text-xs font-medium text-muted-foreground">
+                            {text[group.word]}
+                        </p>
+                        <ul aria-labelledby={`${id}-${group.word}`} className="space-y-0.5">
                             {offered.map((entry) => (
                                 <li key={entry.to}>
                                     <Link
                                         to={entry.to}
                                         onClick={onGo}
-                                        activeOptions={{ exact: entry.to === "/" , includeSearch: false }}
-                                        className="flex items-center gap-2.5 rounded-md px-3 py-1.5 text-sm text-foreground/80 hover:bg-accent hover:text-accent-foreground data-[status=active]:bg-accent data-[status=active]:font-medium data-[status=active]:text-accent-foreground [&_svg]:size-4"
+                                        activeOptions={{ exact: entry.to === "/", includeSearch: false }}
+                                        className="relative flex min-h-8 items-center gap-2.5 rounded-md px-3 py-1.5 text-sm text-foreground/80 before:absolute before:inset-y-1.5 before:-left-0.5 before:w-1 before:rounded-full hover:bg-accent hover:text-accent-foreground data-[status=active]:bg-accent data-[status=active]:font-medium data-[status=active]:text-accent-foreground data-[status=active]:before:bg-primary [&_svg]:size-4 [&_svg]:shrink-0 [&_svg]:opacity-80"
                                     >
                                         {entry.icon}
                                         {text[entry.word]}

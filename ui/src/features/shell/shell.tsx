@@ -1,10 +1,10 @@
 // The frame around every page: navigation, theme, language, account; and what is shown when there is no page or it fails.
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate, useRouter, type ErrorComponentProps } from "@tanstack/react-router";
-import { CircleUser, Languages, LogOut, Menu as MenuIcon, Moon, Sun, SunMoon } from "lucide-react";
-import { useEffect, useState } from "react";
+import { CircleUser, Languages, LogOut, MapPinOff, Menu as MenuIcon, Moon, Sun, SunMoon } from "lucide-react";
+import { useEffect, useState, type MouseEvent } from "react";
 import { api } from "@/api/http";
-import { endSession, useSession } from "@/api/session";
+import { endReason, endSession, useSession } from "@/api/session";
 import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent } from "@/components/ui/dialog";
 import { EmptyState, PageHeader } from "@/components/ui/bits";
@@ -13,6 +13,7 @@ import { Toaster } from "@/components/ui/toast";
 import { LANGUAGES, useLanguage, useMessages, type Language } from "@/i18n";
 import { Shortcuts } from "@/lib/shortcuts";
 import { setTheme, useTheme, type Theme } from "@/lib/theme";
+import { CONTENT_ID, focusContent, OfflineBanner, useFocusOnNavigation, useTitle } from "@/features/shell/frame";
 import { shellMessages } from "@/features/shell/messages";
 import { Navigation, NavigationShortcuts } from "@/features/shell/navigation";
 
@@ -73,14 +74,12 @@ function LanguageMenu() {
 function AccountMenu() {
     const text = useMessages(shellMessages);
     const session = useSession();
-    const queries = useQueryClient();
     if (!session) return null;
     const signOut = async () => {
         // A session's own token is of no use afterwards; one that was typed in stays.
         const mine = await api<{ session: boolean }>("GET", "/v1/account/tokens/current").catch(() => null);
-        if (mine?.session) await api("DELETE", `/v1/account/tokens/${session.tokenId}`).catch(() => undefined);
-        queries.clear();
-        endSession("signed-out");
+        endSession("signed-out"); // first: nothing may ask with a token that has been revoked
+        if (mine?.session) await api("DELETE", `/v1/account/tokens/${session.tokenId}`, { headers: { Authorization: `Bearer ${session.token}` } }).catch(() => undefined);
     };
     return (
         <Menu>
@@ -104,14 +103,18 @@ function AccountMenu() {
 /** Without a session only the sign-in page is shown; afterwards one comes back to where one was. */
 function useSignInFirst(): boolean {
     const session = useSession();
+    const queries = useQueryClient();
     const navigate = useNavigate();
     const { pathname, href } = useLocation();
     const at_sign_in = pathname === "/sign-in";
     useEffect(() => {
         if (session || at_sign_in) return;
-        if (href !== "/") sessionStorage.setItem("mimeo-return-to", href);
+        if (href !== "/" && endReason() !== "signed-out") sessionStorage.setItem("mimeo-return-to", href);
         void navigate({ to: "/sign-in", replace: true });
     }, [session, at_sign_in, href, navigate]);
+    useEffect(() => {
+        if (!session && at_sign_in) queries.clear(); // nothing of the session stays; not before its page is gone, which would ask again
+    }, [session, at_sign_in, queries]);
     return Boolean(session) || at_sign_in;
 }
 
@@ -120,9 +123,16 @@ export function Shell() {
     const session = useSession();
     const shown = useSignInFirst();
     const [menu_open, setMenuOpen] = useState(false);
+    useTitle();
+    useFocusOnNavigation();
+    const skip = (event: MouseEvent) => {
+        event.preventDefault(); // no #content in the address, which would come back after signing in
+        focusContent();
+        window.scrollTo({ top: 0 });
+    };
     return (
         <>
-            <a href="#content" className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-[70] focus:rounded-md focus:bg-card focus:px-3 focus:py-2">
+            <a href={`#${CONTENT_ID}`} onClick={skip} className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-[70] focus:rounded-md focus:border focus:bg-card focus:px-3 focus:py-2 focus:shadow-lg">
                 {text.skip}
             </a>
             <header className="sticky top-0 z-40 flex h-14 items-center gap-2 border-b bg-background/90 px-3 backdrop-blur sm:px-4">
@@ -138,18 +148,19 @@ export function Shell() {
                     <AccountMenu />
                 </div>
             </header>
+            <OfflineBanner />
             <div className="mx-auto flex w-full max-w-[100rem]">
                 {session && (
                     <aside className="sticky top-14 hidden h-[calc(100dvh-3.5rem)] w-56 shrink-0 overflow-y-auto border-r p-3 pt-5 lg:block">
                         <Navigation />
                     </aside>
                 )}
-                <main id="content" tabIndex={-1} className="min-w-0 flex-1 px-4 py-6 outline-none sm:px-6 lg:px-8">
+                <main id={CONTENT_ID} tabIndex={-1} className="min-w-0 flex-1 px-4 py-6 outline-none sm:px-6 lg:px-8">
                     {shown && <Outlet />}
                 </main>
             </div>
             <Dialog open={menu_open} onOpenChange={setMenuOpen}>
-                <DialogContent side="left" title={text.menu}>
+                <DialogContent side="left" title={text.menu} className="border-y-0 border-l-0">
                     <Navigation onGo={() => setMenuOpen(false)} />
                 </DialogContent>
             </Dialog>
@@ -163,7 +174,7 @@ export function Shell() {
 export function NotFound() {
     const text = useMessages(shellMessages);
     return (
-        <EmptyState title={<h1>{text.not_found}</h1>}>
+        <EmptyState icon={<MapPinOff aria-hidden />} title={<h1 className="text-xl font-semibold tracking-tight">{text.not_found}</h1>}>
             <p className="mb-4">{text.not_found_help}</p>
             <Button asChild variant="outline">
                 <Link to="/">{text.to_start}</Link>
