@@ -227,12 +227,10 @@ static bool read_query(struct http_call *call, struct page_cursor *cursor,
         query->before = cursor->position;
     if (!source || !*source)
         return true;
-    if (strcmp(source, "web") != 0) {
-        problem_reply_detail(call, 400, "Bad request", "source must be \"web\"");
-        return false;
-    }
-    query->source = "web";
-    if (query->created_after_us < oldest_us)
+    if (strcmp(source, "web") != 0 && strcmp(source, "api") != 0)
+        return refuse(call, "source must be \"web\", or (beyond the public API) \"api\"");
+    query->source = source;
+    if (strcmp(source, "web") == 0 && query->created_after_us < oldest_us)
         query->created_after_us = oldest_us;
     return true;
 }

@@ -101,7 +101,7 @@ test("a browser gets the page at its paths and, as not found, at others; program
         assert.equal(answer.status, 404, path);
         assert.ok(answer.bytes.equals(index));
     }
-    for (const path of ["/v1", "/v1/nothing", "/v1/owner/name", "/replicate/v1", "/replicate/v1/x", "/replicate/api/x", "/replicate/outputs/x", "/outputs/x", "/api/x/y", "/healthz/x", "/metrics/x", "/openapi.json/x"])
+    for (const path of ["/v1", "/v1/nothing", "/v1/owner/name", "/replicate/v1", "/replicate/v1/x", "/replicate/api/x/y", "/replicate/v1/owner/name", "/outputs/x", "/api/x/y", "/healthz/x", "/metrics/x", "/openapi.json/x"])
         notFound(await page(path));
     assert.equal((await page("/v1/predictions")).headers["content-type"], "application/problem+json"); // 401
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS"]) notFound(await page("/", HTML, method));

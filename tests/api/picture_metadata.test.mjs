@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { crc32, deflateSync, inflateSync } from "node:zlib";
-import { Server, ended, root, until, versionOf } from "./server.mjs";
+import { Server, build, ended, root, until, versionOf } from "./server.mjs";
 
 let server, replicate, folder;
 before(async () => {
@@ -160,7 +160,7 @@ test("--picture-metadata no: files as the model wrote them", async (t) => {
 });
 
 test("it is on unless it is turned off, and takes yes and no alone", () => {
-    const program = join(process.env.MIMEO_BUILD ? join(root, process.env.MIMEO_BUILD) : join(root, "build"), "mimeo");
+    const program = join(build, "mimeo");
     assert.match(execFileSync(program, ["serve", "--help"], { encoding: "utf8" }), /--picture-metadata WHICH .*\(yes, no\) \[yes\]/);
     const wrong = spawnSync(program, ["serve", "--picture-metadata", "maybe"], { encoding: "utf8" });
     assert.notEqual(wrong.status, 0);

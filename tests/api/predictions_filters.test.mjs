@@ -117,6 +117,9 @@ test("what a page makes says web and keeps its data; what the API makes does not
     const web = await create({ "mimeo-source": "web" }), api = await create({}), other = await create({ "mimeo-source": "Web" });
     assert.deepEqual([web.source, api.source, other.source], ["web", "api", "api"]);
     assert.ok(idsOf(await list("source=web")).includes(web.id));
+    const others = idsOf(await list("source=api"));
+    assert.ok(others.includes(api.id) && others.includes(other.id) && !others.includes(web.id));
+    assert.equal((await server.call("GET", "/v1/predictions?source=cli")).status, 400);
     await until(replicate, api.id, (prediction) => prediction.data_removed);
     await until(replicate, other.id, (prediction) => prediction.data_removed);
     await sleep(500);

@@ -126,7 +126,7 @@ test("what holds it up: memory that others use, a model that fails to load", asy
     const running = await create("sleep", { seconds: 30 }, small);
     await watch(running, (told) => told.phase === "running", small);
     const waiting = await create("noop", {}, small);
-    const blocked = (await watch(waiting, (told) => told.blocked !== null, small)).at(-1);
+    const blocked = (await watch(waiting, (told) => told.blocked !== null && told.phase !== "preparing", small)).at(-1);
     assert.deepEqual([blocked.phase, blocked.place], ["queued", 1]);
     assert.match(blocked.blocked, /waits for memory that other models use/);
     assert.equal((await progress(running, small)).blocked, null);

@@ -6,7 +6,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog, DialogContent, DialogFooter } from "@/components/ui/dialog";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 
 interface ConfirmDialogProps {
     open: boolean;

@@ -1,3 +1,4 @@
+// Sizes, times and numbers as people read them.
 import { describe, expect, it } from "vitest";
 import { formatAgo, formatBytes, formatMilliseconds, formatMoney, formatSeconds } from "@/lib/format";
 

@@ -1,3 +1,4 @@
+// Which keys count where.
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nameOf, setPlainShortcuts, Shortcuts, useShortcut } from "@/lib/shortcuts";

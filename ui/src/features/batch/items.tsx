@@ -8,8 +8,8 @@ import { useLanguage, useMessages } from "@/i18n";
 import { formatBytes, formatSeconds } from "@/lib/format";
 import { batchMessages } from "@/features/batch/messages";
 import type { Item, ItemState } from "@/features/batch/queue";
-import { tookSeconds } from "@/features/predictions/list-query";
-import { Thumbnail } from "@/features/predictions/rows";
+import { tookSeconds } from "@/features/outputs/took";
+import { Thumbnail } from "@/features/outputs/thumbnail";
 
 function StateBadge({ state }: { state: ItemState }) {
     const text = useMessages(batchMessages);
@@ -45,7 +45,7 @@ function Row({ item, onRemove }: { item: Item; onRemove: (id: number) => void })
     const took = item.prediction && !busy ? tookSeconds(item.prediction) : null;
     return (
         <tr>
-            <td className="max-w-72 min-w-44">
+            <td className="max-w-52 min-w-44 sm:max-w-72">
                 <span className="flex items-center gap-3">
                     <FilePicture file={item.file} />
                     <span className="min-w-0">

@@ -10,7 +10,7 @@ import { Label } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { toast } from "@/components/ui/toast";
 import { useLanguage, useMessages } from "@/i18n";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { Chooser } from "@/features/batch/chooser";
 import { Items } from "@/features/batch/items";
 import { batchMessages } from "@/features/batch/messages";
@@ -20,7 +20,7 @@ import { useTargets, type Target } from "@/features/batch/targets";
 import { workOf } from "@/features/batch/work";
 import { WeightsGate } from "@/features/install/gate";
 import { fitsAccept } from "@/features/picture/file-input";
-import { archiveName } from "@/features/predictions/save";
+import { archiveName } from "@/lib/save";
 import type { InputValues } from "@/features/run/prepare";
 import { FILE_BYTES_MAX } from "@/features/picture/links";
 import { SchemaForm } from "@/features/schema-form/form";
@@ -38,7 +38,7 @@ function useDownload(items: readonly Item[]) {
     const done = items.filter((item) => item.state === "succeeded" && item.prediction);
     const download = async () => {
         setProgress({ done: 0, total: done.length });
-        const { downloadOutputs, ZipTooLargeError } = await import("@/features/predictions/zip-download");
+        const { downloadOutputs, ZipTooLargeError } = await import("@/features/outputs/zip-download");
         try {
             const wanted = done.map((item) => ({ id: item.prediction!.id, stem: stemOf(item.file.name) }));
             const result = await downloadOutputs(wanted, archiveName(), setProgress);

@@ -1,3 +1,4 @@
+// Axes with round numbers, and points on them.
 import { describe, expect, it } from "vitest";
 import { areaPath, averaged, linear, linePath, nearest, roundStep, stretches, thinned, timeTicks, valueTicks } from "@/features/chart/scale";
 

@@ -17,8 +17,8 @@ import { inputOf, sharedFields, type Column, type Shared } from "@/features/comp
 import { compareMessages } from "@/features/compare/messages";
 import { WeightsGate } from "@/features/install/gate";
 import { usePicture } from "@/features/picture/use-picture";
-import { tookSeconds } from "@/features/predictions/list-query";
-import { outputStem } from "@/features/predictions/outputs";
+import { tookSeconds } from "@/features/outputs/took";
+import { outputStem } from "@/features/outputs/outputs";
 import { OutputView } from "@/features/run/output";
 import { RunStatus } from "@/features/run/status-line";
 import { useRun } from "@/features/run/use-run";

@@ -1,3 +1,4 @@
+// What is shared between columns, and what is kept over a reload.
 import { describe, expect, it } from "vitest";
 import type { OpenApi } from "@/api/types";
 import { parseInput } from "@/features/schema-form/schema";

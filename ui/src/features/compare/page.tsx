@@ -11,14 +11,14 @@ import { Card, CardContent, CardHeader, CardTitle } from "@/components/ui/card";
 import { Label, Textarea } from "@/components/ui/input";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { cn } from "@/lib/cn";
 import { useShortcut } from "@/lib/shortcuts";
 import { ColumnCard, type ColumnHandle } from "@/features/compare/column";
 import { fastest, fromText, MOST_COLUMNS, newColumn, sharedFields, toText, type Comparison } from "@/features/compare/columns";
 import { compareMessages } from "@/features/compare/messages";
 import { FileInput } from "@/features/picture/file-input";
-import { REDACTED } from "@/features/predictions/input-view";
+import { REDACTED } from "@/features/outputs/redacted";
 import { parseInput } from "@/features/schema-form/schema";
 
 const KEY = "mimeo-compare";

@@ -1,3 +1,4 @@
+// The form of a deployment, and how to call it.
 import { describe, expect, it } from "vitest";
 import { curlCommand, requiredInput, shellQuoted } from "@/features/deployments/call";
 import { configurationOf, problemsOf, type Draft } from "@/features/deployments/draft";

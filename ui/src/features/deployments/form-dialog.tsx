@@ -12,7 +12,7 @@ import { Select } from "@/components/ui/select";
 import { toast } from "@/components/ui/toast";
 import { useLanguage, useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { formatTime } from "@/lib/format";
 import { configurationOf, MAX_MOST, MIN_MOST, problemsOf, type Draft, type DraftField, type DraftProblem } from "@/features/deployments/draft";
 import { deploymentsMessages } from "@/features/deployments/messages";

@@ -1,7 +1,7 @@
 // One model in the list: cover, what it is, what it needs; its weights can be fetched and removed from here.
 import { Link } from "@tanstack/react-router";
 import { Download } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useMay } from "@/api/session";
 import type { Model, Weights } from "@/api/types";
 import { Badge } from "@/components/ui/bits";
@@ -11,9 +11,9 @@ import { useLanguage, useMessages } from "@/i18n";
 import { formatBytes, formatCount } from "@/lib/format";
 import { InstallPanel, InstallProgress, MoreParts, RemoveWeights, WeightsBadge } from "@/features/install/panel";
 import { useInstallEnd } from "@/features/install/use-install";
-import { modelMessages } from "@/features/model/messages";
-import { inlineOf, plainText } from "@/features/model/markdown";
-import { PriceText, speedText } from "@/features/model/price";
+import { factMessages } from "@/features/facts/messages";
+import { inlineOf, plainText } from "@/lib/markdown";
+import { PriceText, speedText } from "@/features/facts/price";
 import { categoryName, type Category } from "@/features/explore/catalogue";
 import { Cover, taskOf } from "@/features/explore/cover";
 import { exploreMessages } from "@/features/explore/messages";
@@ -35,6 +35,10 @@ function WeightsLine({ weights }: { weights: Weights }) {
     const { language } = useLanguage();
     const may_operate = useMay("operate");
     const [open, setOpen] = useState(false);
+    // Once fetching has begun the dialog is done: it does not come back by itself when that is stopped, or the weights removed.
+    useEffect(() => {
+        if (weights.state !== "needs_weights") setOpen(false);
+    }, [weights.state]);
     useInstallEnd(weights);
     if (weights.state === "installing") return <InstallProgress weights={weights} />;
     const again = weights.install?.state === "failed" || weights.install?.state === "canceled";
@@ -59,7 +63,7 @@ function WeightsLine({ weights }: { weights: Weights }) {
 
 export function ModelCard({ model, weights, categories }: { model: Model; weights: Weights | undefined; categories: Category[] }) {
     const text = useMessages(exploreMessages);
-    const words = useMessages(modelMessages);
+    const words = useMessages(factMessages);
     const { language } = useLanguage();
     const description = plainText(inlineOf(model.description ?? ""));
     const task = taskOf(categories.map((each) => each.slug), `${model.name} ${model.description}`);

@@ -1,3 +1,4 @@
+// Search and categories.
 import { expect, it } from "vitest";
 import type { Model, Weights } from "@/api/types";
 import { fullName, matches, ordered } from "@/features/explore/catalogue";

@@ -5,6 +5,7 @@ import { useState } from "react";
 import { api, pathOf } from "@/api/http";
 import { useMay } from "@/api/session";
 import type { Page, StoredFile } from "@/api/types";
+import { Ago } from "@/components/ago";
 import { ConfirmDialog } from "@/components/confirm-dialog";
 import { CopyButton } from "@/components/copy-button";
 import { Alert, EmptyState, PageHeader, Skeleton, Table } from "@/components/ui/bits";
@@ -12,13 +13,13 @@ import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toast";
 import { useLanguage, useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
-import { formatAgo, formatBytes, formatTime } from "@/lib/format";
+import { useErrorText } from "@/components/error-text";
+import { formatBytes } from "@/lib/format";
 import { fileMessages } from "@/features/files/messages";
 import { Upload } from "@/features/files/upload";
 import { bytesOf } from "@/features/picture/links";
 import { usePicture } from "@/features/picture/use-picture";
-import { saveBlob } from "@/features/predictions/save";
+import { saveBlob } from "@/lib/save";
 
 const REFRESH_MS = 15_000;
 const PREVIEW_BYTES_MAX = 10_000_000; // a list does not fetch large pictures to show them small
@@ -69,7 +70,7 @@ function Row({ file, onDelete }: { file: StoredFile; onDelete: () => void }) {
     const { language } = useLanguage();
     return (
         <tr>
-            <td className="max-w-96 min-w-48">
+            <td className="max-w-52 min-w-48 sm:max-w-96">
                 <span className="flex items-center gap-3">
                     <Preview file={file} />
                     <span className="min-w-0">
@@ -85,14 +86,10 @@ function Row({ file, onDelete }: { file: StoredFile; onDelete: () => void }) {
                 {file.content_type}
             </td>
             <td className="whitespace-nowrap">
-                <time dateTime={file.created_at} title={formatTime(file.created_at, language)}>
-                    {formatAgo(file.created_at, language)}
-                </time>
+                <Ago at={file.created_at} />
             </td>
             <td className="whitespace-nowrap">
-                <time dateTime={file.expires_at} title={formatTime(file.expires_at, language)}>
-                    {formatAgo(file.expires_at, language)}
-                </time>
+                <Ago at={file.expires_at} />
             </td>
             <td className="w-0">
                 <Actions file={file} onDelete={onDelete} />

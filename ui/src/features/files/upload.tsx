@@ -7,12 +7,12 @@ import { Spinner } from "@/components/ui/bits";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toast";
 import { useLanguage, useMessages } from "@/i18n";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { cn } from "@/lib/cn";
 import { formatBytes } from "@/lib/format";
 import { fileMessages } from "@/features/files/messages";
 import { FILE_BYTES_MAX } from "@/features/picture/links";
-import { forMany } from "@/features/predictions/many";
+import { forMany } from "@/lib/many";
 import { withPatience } from "@/features/run/prepare";
 
 const AT_ONCE = 2;
@@ -70,6 +70,10 @@ export function Upload() {
                 <p className="text-sm text-muted-foreground">{text.drop_help(formatBytes(FILE_BYTES_MAX, language))}</p>
             </div>
             <div className="flex flex-wrap items-center gap-3">
+                <Button variant="outline" onClick={() => input.current?.click()}>
+                    <FileUp />
+                    {text.choose}
+                </Button>
                 <span role="status" className="flex items-center gap-2 text-sm">
                     {left > 0 && (
                         <>
@@ -78,10 +82,6 @@ export function Upload() {
                         </>
                     )}
                 </span>
-                <Button variant="outline" onClick={() => input.current?.click()}>
-                    <FileUp />
-                    {text.choose}
-                </Button>
             </div>
             <input
                 ref={input}

@@ -69,7 +69,7 @@ describe("a form in use", () => {
 describe("resultName", () => {
     it("tells what was done to which picture", () => {
         expect(resultName("remove-background", {}, "my cat.jpeg")).toBe("my cat-no-background");
-        expect(resultName("upscale", { scale: 2 }, "https://h/pics/cat.png?x")).toBe("cat-upscaled-2x");
+        expect(resultName("upscale", { scale: 2 }, "https://h/pics/cat.png?x")).toBe("cat-2x");
     });
     it("does without a name: data URLs and uploads have none", () => {
         expect(resultName("enhance", {}, "data:image/png;base64,AAAA")).toBe("enhanced");

@@ -13,7 +13,8 @@ export function resultName(tab: TabName, input: Record<string, Json>, picture: s
     const link_name = picture && /^https?:/i.test(picture) ? nameOfLink(picture) : picture && /^data:/i.test(picture) ? "" : (picture ?? "");
     const base = link_name.replace(/\.[a-z0-9]{1,5}$/i, "");
     const scale = input["scale"];
-    const ending = tab === "upscale" && typeof scale === "number" ? `upscaled-${scale}x` : ENDINGS[tab];
+    const ending = tab === "upscale" && typeof scale === "number" ? `${scale}x` : ENDINGS[tab];
     // Ids of uploads are no names.
-    return base && !/^[A-Za-z0-9_-]{40,}$/.test(base) ? `${base}-${ending}` : ending;
+    if (base && !/^[A-Za-z0-9_-]{40,}$/.test(base)) return `${base}-${ending}`;
+    return ending === ENDINGS[tab] ? ending : `${ENDINGS[tab]}-${ending}`;
 }

@@ -11,7 +11,7 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
 import { toast } from "@/components/ui/toast";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { givenBy } from "@/features/picture/file-input";
 import { readMaking, type Making } from "@/features/picture/making";
 import { handOver, inputOf } from "@/features/picture/restore";

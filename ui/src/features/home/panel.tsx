@@ -10,7 +10,7 @@ import { Alert, Kbd, Skeleton, Spinner } from "@/components/ui/bits";
 import { Button } from "@/components/ui/button";
 import { useLanguage, useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { cn } from "@/lib/cn";
 import { formatSeconds } from "@/lib/format";
 import { useShortcut } from "@/lib/shortcuts";

@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useId, useMemo, useState } from "react";
 import { functionsQuery } from "@/api/queries";
 import { useMay } from "@/api/session";
-import type { Model } from "@/api/types";
+import type { Model, OpenApi } from "@/api/types";
 import { CopyButton } from "@/components/copy-button";
 import { Alert } from "@/components/ui/bits";
 import { Checkbox } from "@/components/ui/controls";
@@ -16,15 +16,22 @@ import type { SampleRequest } from "@/features/model/code/request";
 import { sampleInput, samplesOf, type SampleKind } from "@/features/model/code/samples";
 import { modelMessages } from "@/features/model/messages";
 import type { Playground } from "@/features/model/use-playground";
-import { cleanInput } from "@/features/schema-form/schema";
+import { cleanInput, outputSchema } from "@/features/schema-form/schema";
 import { isEmpty, withoutDefaults } from "@/features/schema-form/values";
 
 const INSTALL: Partial<Record<SampleKind, string>> = {
     javascript: "npm install replicate",
     python: "pip install replicate",
     go: "go get github.com/replicate/replicate-go",
-    c: "cc -o sample sample.c -lmimeo -ljansson",
+    // In the folder of Mimeo's sources; the version goes into the User-Agent.
+    c: `cc -D_GNU_SOURCE -DMIMEO_VERSION='"0.1.0"' -Iclient -Isrc -o sample sample.c client/*.c src/base/*.c -lcurl -ljansson -lcrypto -lyaml`,
 };
+
+/** A file, or a list of files. */
+function givesFiles(openapi: OpenApi): boolean {
+    const output = outputSchema(openapi);
+    return output?.format === "uri" || output?.items?.format === "uri";
+}
 
 function useRequest(model: Model, playground: Playground, short: boolean): SampleRequest | null {
     const full_name = `${model.owner}/${model.name}`;
@@ -40,6 +47,7 @@ function useRequest(model: Model, playground: Playground, short: boolean): Sampl
             version: version.id,
             byName: model.is_official && version.id === model.latest_version?.id,
             input: sampleInput(short ? withoutDefaults(fields, clean) : clean),
+            files: givesFiles(version.openapi_schema),
             function: found?.name ?? null,
         };
     }, [model, full_name, functions, version, values, fields, short]);
@@ -95,7 +103,7 @@ export function ApiTab({ model, playground }: { model: Model; playground: Playgr
                         )}
                         {INSTALL[sample.kind] && (
                             <p className="flex flex-wrap items-center gap-2 text-sm text-muted-foreground">
-                                {text.install_with}:<code className="rounded bg-muted px-1.5 py-0.5 font-mono text-xs text-foreground">{INSTALL[sample.kind]}</code>
+                                {sample.kind === "c" ? text.compile_with : text.install_with}: <code className="min-w-0 rounded bg-muted px-1.5 py-0.5 font-mono text-xs break-words text-foreground">{INSTALL[sample.kind]}</code>
                                 <CopyButton text={INSTALL[sample.kind] ?? ""} />
                             </p>
                         )}

@@ -11,9 +11,10 @@ import { useLanguage, useMessages } from "@/i18n";
 import { formatCount } from "@/lib/format";
 import { safeLink } from "@/lib/safe-links";
 import { MoreParts, RemoveWeights, WeightsBadge } from "@/features/install/panel";
+import { factMessages } from "@/features/facts/messages";
 import { modelMessages } from "@/features/model/messages";
-import { inlineOf, plainText } from "@/features/model/markdown";
-import { PriceText, speedText } from "@/features/model/price";
+import { inlineOf, plainText } from "@/lib/markdown";
+import { PriceText, speedText } from "@/features/facts/price";
 
 function Away({ link, icon, children }: { link: string | null; icon: ReactNode; children: ReactNode }) {
     const text = useMessages(modelMessages);
@@ -31,6 +32,7 @@ function Away({ link, icon, children }: { link: string | null; icon: ReactNode; 
 
 export function ModelHeader({ model }: { model: Model }) {
     const text = useMessages(modelMessages);
+    const facts = useMessages(factMessages);
     const { language } = useLanguage();
     const full_name = `${model.owner}/${model.name}`;
     const weights = useQuery(modelWeightsQuery(full_name)).data;
@@ -46,13 +48,13 @@ export function ModelHeader({ model }: { model: Model }) {
             {model.description && <p className="max-w-prose break-words text-muted-foreground">{plainText(inlineOf(model.description))}</p>}
             <div className="flex flex-wrap items-center gap-2">
                 <WeightsBadge weights={weights} />
-                {model.is_official && <Badge tone="primary">{text.official}</Badge>}
+                {model.is_official && <Badge tone="primary">{facts.official}</Badge>}
                 {model.visibility === "private" && <Badge tone="outline">{text.private}</Badge>}
-                {model.run_count > 0 && <Badge tone="outline">{text.runs(model.run_count, formatCount(model.run_count, language))}</Badge>}
+                {model.run_count > 0 && <Badge tone="outline">{facts.runs(model.run_count, formatCount(model.run_count, language))}</Badge>}
                 {weights?.speed && (
-                    <Tooltip content={text.speed_help(weights.speed.runs)}>
+                    <Tooltip content={facts.speed_help(weights.speed.runs)}>
                         <button type="button" className="inline-flex min-h-6 items-center rounded-full">
-                            <Badge tone="outline">{text.speed(speedText(weights.speed.p50_s, language))}</Badge>
+                            <Badge tone="outline">{facts.speed(speedText(weights.speed.p50_s, language))}</Badge>
                         </button>
                     </Tooltip>
                 )}

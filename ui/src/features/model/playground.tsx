@@ -146,7 +146,8 @@ export function PlaygroundTab({ playground, model, onVersion }: { playground: Pl
     return (
         <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,5fr)_minmax(0,6fr)] xl:gap-8">
             <Card>
-                <CardContent>
+                {/* What gets focus stays clear of the bars above and below. */}
+                <CardContent className="**:scroll-mt-20 **:scroll-mb-28">
                     <VersionSelect playground={playground} model={model} onVersion={onVersion} />
                     <div className="mb-4 empty:hidden">
                         <FromNote playground={playground} />

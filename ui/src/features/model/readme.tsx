@@ -2,7 +2,7 @@
 import { Fragment, type ReactNode } from "react";
 import { Table } from "@/components/ui/bits";
 import { safeLink } from "@/lib/safe-links";
-import { plainText, readMarkdown, type Block, type Inline } from "@/features/model/markdown";
+import { plainText, readMarkdown, type Block, type Inline } from "@/lib/markdown";
 
 function InlineView({ parts }: { parts: Inline[] }) {
     return parts.map((part, index) => <Fragment key={index}>{inline(part)}</Fragment>);

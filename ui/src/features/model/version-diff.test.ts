@@ -1,3 +1,4 @@
+// What changed between two versions, as people read it.
 import { expect, it } from "vitest";
 import type { JsonSchema } from "@/api/types";
 import { inputChanges } from "@/features/model/version-diff";

@@ -7,7 +7,7 @@ import { formatBytes, formatMilliseconds, formatSeconds } from "@/lib/format";
 import { Chart, type ChartProps, type Series } from "@/features/chart/chart";
 import { averaged, timeTicks } from "@/features/chart/scale";
 import { operationsMessages } from "@/features/operations/messages";
-import { SPAN_MS, type Span } from "@/features/operations/queries";
+import { SPAN_MS, type Span } from "@/api/operations";
 
 const TICKS_MAX = 8;
 const SHORTEST_MS: Record<Span, number> = { "2h": 600_000, "1d": 7_200_000 };

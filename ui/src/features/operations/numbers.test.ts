@@ -1,3 +1,4 @@
+// Numbers of the tiles and graphs.
 import { describe, expect, it } from "vitest";
 import type { HistoryPoint } from "@/api/types";
 import { failedShare, lastOf, perMinute, sumOf } from "@/features/operations/numbers";

@@ -15,7 +15,7 @@ import { Tile, Tiles } from "@/features/chart/tile";
 import { Graphs } from "@/features/operations/graphs";
 import { operationsMessages } from "@/features/operations/messages";
 import { failedShare, lastOf, perMinute, sumOf } from "@/features/operations/numbers";
-import { historyQuery, operationsQuery, type Span } from "@/features/operations/queries";
+import { historyQuery, operationsQuery, type Span } from "@/api/operations";
 import { LoadModel, MemoryBar, ModelLink, Runners, VersionCode } from "@/features/operations/runners";
 
 function SpanChoice({ span, onChange }: { span: Span; onChange: (span: Span) => void }) {

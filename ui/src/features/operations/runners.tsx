@@ -10,10 +10,10 @@ import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/select";
 import { toast } from "@/components/ui/toast";
 import { useLanguage, useMessages } from "@/i18n";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { formatBytes } from "@/lib/format";
 import { operationsMessages } from "@/features/operations/messages";
-import { loadModel, operationsQuery, unloadRunner } from "@/features/operations/queries";
+import { loadModel, operationsQuery, unloadRunner } from "@/api/operations";
 
 const TONES = { loading: "warning", idle: "outline", running: "primary", ending: "neutral" } as const;
 

@@ -6,7 +6,7 @@ import { Input } from "@/components/ui/input";
 import { useLanguage, useMessages } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { formatBytes } from "@/lib/format";
-import { FILE_BYTES_MAX, kindOf, nameOfLink } from "@/features/picture/links";
+import { FILE_BYTES_MAX, kindOf, nameOfLink, uploadIdOf } from "@/features/picture/links";
 import { pictureMessages } from "@/features/picture/messages";
 import { usePicture } from "@/features/picture/use-picture";
 
@@ -94,9 +94,10 @@ function LinkForm({ onGive, onClose, disabled }: { onGive: (link: string) => voi
     );
 }
 
-/** Name and size of what was given; for a link its host and name. */
+/** What to call what was given; for a link its host and name. */
 function nameOf(value: File | string, given: string): string {
     if (typeof value !== "string") return value.name;
+    if (uploadIdOf(value)) return given; // its link's last part is an id
     const name = nameOfLink(value);
     return URL.canParse(value) && /^http/i.test(value) ? `${new URL(value).host}/…/${name}` : name || given;
 }
@@ -105,7 +106,7 @@ function Given({ value, compact, onSize }: { value: File | string; compact: bool
     const text = useMessages(pictureMessages);
     const [broken, setBroken] = useState<unknown>(null);
     const { src, missing } = usePicture(value);
-    const picture = typeof value === "string" ? kindOf(value) === "picture" || /\/v1\/files\//.test(value) : value.type.startsWith("image/") || value.type === "";
+    const picture = typeof value === "string" ? kindOf(value) === "picture" || uploadIdOf(value) !== null : value.type.startsWith("image/") || value.type === "";
     if (picture && src && broken !== value)
         return (
             <div className={cn("flex shrink-0 items-center justify-center overflow-hidden rounded-md bg-muted", compact ? "size-10" : "min-h-24")}>
@@ -122,7 +123,7 @@ function Given({ value, compact, onSize }: { value: File | string; compact: bool
     return (
         <p className="flex min-h-24 items-center justify-center gap-3 p-4 text-center text-sm text-muted-foreground">
             <FileIcon aria-hidden className="size-6 shrink-0" />
-            {missing && typeof value === "string" && <span>{/\/v1\/files\//.test(value) ? text.gone : text.no_preview}</span>}
+            {missing && typeof value === "string" && <span>{uploadIdOf(value) ? text.gone : text.no_preview}</span>}
         </p>
     );
 }

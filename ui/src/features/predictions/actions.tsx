@@ -1,10 +1,10 @@
 // What can be done with a prediction: cancel it, change it and run it, run it again, delete its data, copy it.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Braces, Columns2, Copy, Link2, MoreHorizontal, Play, SlidersHorizontal, Square, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api } from "@/api/http";
-import { cancelPrediction, createPrediction, functionsQuery, isEnded, predictionQuery } from "@/api/queries";
+import { cancelPrediction, createPrediction, isEnded, predictionQuery } from "@/api/queries";
 import { useMay } from "@/api/session";
 import type { Json, Prediction } from "@/api/types";
 import { ConfirmDialog } from "@/components/confirm-dialog";
@@ -15,9 +15,8 @@ import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from "@/compo
 import { toast } from "@/components/ui/toast";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
-import { TAB_NAMES } from "@/features/home/tabs";
-import { REDACTED } from "@/features/predictions/input-view";
+import { useErrorText } from "@/components/error-text";
+import { REDACTED } from "@/features/outputs/redacted";
 import { predictionMessages } from "@/features/predictions/messages";
 
 function hasSecret(input: Record<string, Json>): boolean {
@@ -41,30 +40,15 @@ function Cancel({ prediction }: { prediction: Prediction }) {
     );
 }
 
-/** To the model's tab of the home page when it has one, else to its own page; the form is filled with this input there. */
+/** To the start page: it goes to the model's tab, or on to the model's own page, and fills the form with this input. */
 function Tweak({ prediction }: { prediction: Prediction }) {
     const text = useMessages(predictionMessages);
-    const functions = useQuery(functionsQuery);
-    const [owner, name] = prediction.model.split("/");
-    const tab = TAB_NAMES.find((name) => functions.data?.some((each) => each.name === name && each.model === prediction.model));
-    if (!owner || !name) return null;
-    const words = (
-        <>
-            <SlidersHorizontal />
-            {text.tweak}
-        </>
-    );
     return (
         <Button asChild>
-            {tab ? (
-                <Link to="/" search={{ tab, from: prediction.id }}>
-                    {words}
-                </Link>
-            ) : (
-                <Link to="/$owner/$name" params={{ owner, name }} search={{ version: prediction.version, from: prediction.id }}>
-                    {words}
-                </Link>
-            )}
+            <Link to="/" search={{ from: prediction.id }}>
+                <SlidersHorizontal />
+                {text.tweak}
+            </Link>
         </Button>
     );
 }
@@ -179,7 +163,7 @@ export function PredictionActions({ prediction }: { prediction: Prediction }) {
         <>
             {may_run && !isEnded(prediction.status) && <Cancel key={prediction.id} prediction={prediction} />}
             {complete && isEnded(prediction.status) && <RunAgain prediction={prediction} />}
-            {complete && <Tweak prediction={prediction} />}
+            {complete && prediction.model && <Tweak prediction={prediction} />}
             <More prediction={prediction} />
         </>
     );

@@ -12,7 +12,7 @@ import { Card, CardContent, CardHeader, CardTitle } from "@/components/ui/card";
 import { Progress } from "@/components/ui/controls";
 import { useLanguage, useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { formatCount, formatSeconds, formatTime } from "@/lib/format";
 import { usePicture } from "@/features/picture/use-picture";
 import { PredictionActions } from "@/features/predictions/actions";
@@ -23,7 +23,7 @@ import { StatusBadge } from "@/features/predictions/status-badge";
 import { Timeline } from "@/features/predictions/timeline";
 import { useLivePrediction } from "@/features/predictions/use-live-prediction";
 import { OutputView } from "@/features/run/output";
-import { Deliveries } from "@/features/webhooks/deliveries";
+import { Deliveries } from "@/features/deliveries/deliveries";
 
 function Box({ title, children }: { title: string; children: ReactNode }) {
     return (

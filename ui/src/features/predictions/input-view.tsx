@@ -8,11 +8,11 @@ import { useLanguage, useMessages } from "@/i18n";
 import { formatBytes } from "@/lib/format";
 import { isLink, kindOf, nameOfLink, uploadIdOf } from "@/features/picture/links";
 import { usePicture } from "@/features/picture/use-picture";
+import { REDACTED } from "@/features/outputs/redacted";
 import { predictionMessages } from "@/features/predictions/messages";
 
 const FOLDED_CHARACTERS = 400;
 const MOST_CHARACTERS = 100_000; // shown of one value, unfolded
-export const REDACTED = "**********"; // what the server keeps of a secret
 
 /** The first picture of an input: what an output is compared with. */
 export function firstPicture(input: Record<string, Json>): string | null {

@@ -1,6 +1,6 @@
+// What the URL says as what the API is asked.
 import { describe, expect, it } from "vitest";
-import type { Prediction } from "@/api/types";
-import { cursorOf, dayStart, listParameters, tookSeconds } from "./list-query";
+import { cursorOf, dayStart, listParameters } from "./list-query";
 
 describe("list query", () => {
     it("takes whole days of this time zone, the last one included", () => {
@@ -15,13 +15,5 @@ describe("list query", () => {
     it("finds the cursor in a link of another host", () => {
         expect(cursorOf("http://127.0.0.1:8080/v1/predictions?cursor=a%2Bb&limit=50")).toBe("a+b");
         expect(cursorOf(null)).toBeUndefined();
-    });
-
-    it("tells how long a run took, takes so far, or that it has not begun", () => {
-        const run = { started_at: "2026-11-21T20:00:00Z", completed_at: "2026-11-21T20:00:03Z" } as Prediction;
-        expect(tookSeconds({ ...run, metrics: { predict_time: 2.5 } })).toBe(2.5);
-        expect(tookSeconds(run)).toBe(3);
-        expect(tookSeconds({ ...run, completed_at: undefined }, Date.parse("2026-11-21T20:00:10Z"))).toBe(10);
-        expect(tookSeconds({} as Prediction)).toBeNull();
     });
 });

@@ -53,14 +53,7 @@ export function predictionListQuery(search: ListSearch) {
         queryFn: ({ signal }) => api<Page<Prediction>>("GET", "/v1/predictions", { query, signal }),
         placeholderData: keepPreviousData,
         staleTime: 0,
-        refetchInterval: (state) => (state.state.data?.results.some((each) => !isEnded(each.status)) ? LIVE_MS : CALM_MS), // not in a hidden tab: TanStack's default
+        // Not in a hidden tab (TanStack's default), and not what the server has refused: asking again changes nothing.
+        refetchInterval: ({ state }) => (state.status === "error" ? false : state.data?.results.some((each) => !isEnded(each.status)) ? LIVE_MS : CALM_MS),
     });
-}
-
-/** How long it ran, or has been under way; null when it never began. */
-export function tookSeconds(prediction: Prediction, now = Date.now()): number | null {
-    if (prediction.metrics?.predict_time !== undefined) return prediction.metrics.predict_time;
-    if (!prediction.started_at) return null;
-    const end = prediction.completed_at ? Date.parse(prediction.completed_at) : now;
-    return Math.max(0, (end - Date.parse(prediction.started_at)) / 1000);
 }

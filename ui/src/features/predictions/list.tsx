@@ -8,7 +8,7 @@ import { Alert, EmptyState, PageHeader, Skeleton } from "@/components/ui/bits";
 import { Button } from "@/components/ui/button";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { Filters } from "@/features/predictions/filters";
 import { cursorOf, FILTERS, predictionListQuery, type ListSearch } from "@/features/predictions/list-query";
 import { predictionMessages } from "@/features/predictions/messages";

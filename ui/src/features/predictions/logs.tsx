@@ -9,7 +9,7 @@ import { Label } from "@/components/ui/input";
 import { useMessages } from "@/i18n";
 import { cn } from "@/lib/cn";
 import { predictionMessages } from "@/features/predictions/messages";
-import { saveBlob } from "@/features/predictions/save";
+import { saveBlob } from "@/lib/save";
 import { plainText, terminalLines, type Colour, type Line, type Span } from "@/features/predictions/terminal";
 
 const COLOURS: Record<Colour, string> = {

@@ -1,39 +1,21 @@
 // The predictions of a page of the list: a table, or cards where the window is as narrow as a phone.
 import { Link } from "@tanstack/react-router";
-import { ImageOff } from "lucide-react";
-import { useState } from "react";
-import { isEnded } from "@/api/queries";
 import type { Prediction } from "@/api/types";
+import { Ago } from "@/components/ago";
 import { Table } from "@/components/ui/bits";
 import { Checkbox } from "@/components/ui/controls";
 import { useLanguage, useMessages } from "@/i18n";
 import { cn } from "@/lib/cn";
-import { formatAgo, formatSeconds, formatTime } from "@/lib/format";
-import { tookSeconds } from "@/features/predictions/list-query";
+import { formatSeconds } from "@/lib/format";
+import { Thumbnail } from "@/features/outputs/thumbnail";
+import { tookSeconds } from "@/features/outputs/took";
 import { predictionMessages } from "@/features/predictions/messages";
-import { picturesOf } from "@/features/predictions/outputs";
 import { StatusBadge } from "@/features/predictions/status-badge";
 import { useNarrow } from "@/features/predictions/use-narrow";
 
 export interface Selection {
     chosen: Set<string>;
     choose: (ids: string[], on: boolean) => void;
-}
-
-/** The first picture of an output, else what there is in a few words. */
-export function Thumbnail({ prediction, className }: { prediction: Prediction; className?: string }) {
-    const text = useMessages(predictionMessages);
-    const [broken, setBroken] = useState<string | null>(null);
-    const picture = picturesOf(prediction.output, 1)[0];
-    if (picture && picture !== broken)
-        return <img src={picture} alt="" loading="lazy" decoding="async" onError={() => setBroken(picture)} className={cn("checkerboard size-12 shrink-0 rounded-md border object-cover", className)} />;
-    const words = typeof prediction.output === "string" ? prediction.output : prediction.output === null ? "" : Array.isArray(prediction.output) && prediction.output.every((each) => typeof each === "string") ? prediction.output.join("") : JSON.stringify(prediction.output);
-    if (!picture && words) return <span className={cn("flex size-12 shrink-0 items-center overflow-hidden rounded-md border bg-muted p-1 text-[0.625rem] leading-tight break-all text-muted-foreground", className)}>{words.slice(0, 60)}</span>;
-    return (
-        <span className={cn("flex size-12 shrink-0 items-center justify-center rounded-md border border-dashed text-muted-foreground", className)} title={prediction.data_removed ? text.data_removed : isEnded(prediction.status) ? text.no_output : undefined}>
-            {isEnded(prediction.status) && <ImageOff aria-hidden className="size-4 opacity-70" />}
-        </span>
-    );
 }
 
 function useWords(prediction: Prediction) {
@@ -43,8 +25,6 @@ function useWords(prediction: Prediction) {
     return {
         source: prediction.source === "web" ? text.source_web : prediction.source === "api" ? text.source_api : prediction.source,
         took: took === null ? "–" : formatSeconds(took, language),
-        ago: formatAgo(prediction.created_at, language),
-        created: formatTime(prediction.created_at, language),
     };
 }
 
@@ -71,9 +51,7 @@ function Row({ prediction, selection }: { prediction: Prediction; selection: Sel
             </td>
             <td>{words.source}</td>
             <td className="whitespace-nowrap">
-                <time dateTime={prediction.created_at} title={words.created}>
-                    {words.ago}
-                </time>
+                <Ago at={prediction.created_at} />
             </td>
             <td className="text-right whitespace-nowrap tabular-nums">{words.took}</td>
         </tr>
@@ -126,7 +104,8 @@ function RowCard({ prediction, selection }: { prediction: Prediction; selection:
                 </Link>
                 <StatusBadge status={prediction.status} />
                 <p className="text-xs text-muted-foreground">
-                    {[words.ago, words.took, words.source].filter((word) => word !== "–").join(" · ")}
+                    <Ago at={prediction.created_at} />
+                    {[words.took, words.source].filter((word) => word !== "–").map((word) => ` · ${word}`)}
                 </p>
             </div>
         </li>

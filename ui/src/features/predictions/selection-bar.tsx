@@ -11,10 +11,10 @@ import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/controls";
 import { toast } from "@/components/ui/toast";
 import { useMessages } from "@/i18n";
-import { useErrorText } from "@/i18n/error-text";
-import { forMany, type ManyProgress } from "@/features/predictions/many";
+import { useErrorText } from "@/components/error-text";
+import { forMany, type ManyProgress } from "@/lib/many";
 import { predictionMessages } from "@/features/predictions/messages";
-import { archiveName } from "@/features/predictions/save";
+import { archiveName } from "@/lib/save";
 import { withPatience } from "@/features/run/prepare";
 
 const DELETES_AT_ONCE = 4;
@@ -50,7 +50,7 @@ function useActions({ selected, onClear }: SelectionBarProps) {
     };
     const download = () =>
         bulk.run(selected.length, async (onProgress, signal) => {
-            const { downloadOutputs, ZipTooLargeError } = await import("@/features/predictions/zip-download");
+            const { downloadOutputs, ZipTooLargeError } = await import("@/features/outputs/zip-download");
             try {
                 const wanted = selected.map(({ id }) => ({ id }));
                 const result = await downloadOutputs(wanted, archiveName(), onProgress, signal);

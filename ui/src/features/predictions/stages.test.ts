@@ -1,3 +1,4 @@
+// The stages of a run, from the moments the server tells.
 import { describe, expect, it } from "vitest";
 import type { Progress } from "@/api/types";
 import { stagesOf } from "./stages";

@@ -1,3 +1,4 @@
+// Logs as a terminal would show them.
 import { describe, expect, it } from "vitest";
 import { plainText, terminalLines } from "./terminal";
 

@@ -7,7 +7,7 @@ import { Alert, Spinner } from "@/components/ui/bits";
 import { Button } from "@/components/ui/button";
 import { Progress } from "@/components/ui/controls";
 import { useLanguage, useMessages, type Language } from "@/i18n";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { formatBytes, formatSeconds } from "@/lib/format";
 import { runMessages } from "@/features/run/messages";
 import type { Run, RunState } from "@/features/run/use-run";

@@ -93,7 +93,8 @@ function FieldRow({ field, value, error, onChange, disabled, id }: { field: Inpu
 export function focusField(id_prefix: string, name: string): void {
     const found = document.getElementById(controlId(id_prefix, name));
     const target = found?.matches("input, textarea, select, button, [tabindex]") ? found : found?.querySelector<HTMLElement>("input, textarea, select, button, [tabindex]");
-    target?.focus();
+    target?.focus({ preventScroll: true });
+    target?.closest("[data-field]")?.scrollIntoView?.({ block: "center" }); // clear of bars that stay in place
 }
 
 export function SchemaForm({ fields, values, onChange, errors, only, except, disabled, idPrefix }: SchemaFormProps) {

@@ -81,7 +81,6 @@ export type ProblemText = (typeof problemMessages)["en"];
 export const formMessages = defineMessages({
     en: {
         required: "required",
-        needed: "needed",
         deprecated: (count: number) => `Deprecated (${count})`,
         reset: (title: string) => `Reset ${title} to its default`,
         default_is: (value: string) => `default: ${value}`,
@@ -126,7 +125,6 @@ export const formMessages = defineMessages({
     },
     ru: {
         required: "обязательно",
-        needed: "нужно",
         deprecated: (count: number) => `Устаревшие (${count})`,
         reset: (title: string) => `Вернуть исходное значение: ${title}`,
         default_is: (value: string) => `по умолчанию: ${value}`,
@@ -171,7 +169,6 @@ export const formMessages = defineMessages({
     },
     vi: {
         required: "bắt buộc",
-        needed: "cần có",
         deprecated: (count: number) => `Không còn dùng (${count})`,
         reset: (title: string) => `Đặt lại mặc định: ${title}`,
         default_is: (value: string) => `mặc định: ${value}`,

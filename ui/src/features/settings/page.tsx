@@ -13,7 +13,7 @@ import { LANGUAGES, useLanguage, useMessages, type Language } from "@/i18n";
 import { formatBytes, formatTime } from "@/lib/format";
 import { setPlainShortcuts, ShortcutList, usePlainShortcuts } from "@/lib/shortcuts";
 import { setTheme, useTheme, type Theme } from "@/lib/theme";
-import { operationsQuery } from "@/features/operations/queries";
+import { operationsQuery } from "@/api/operations";
 import { settingsMessages } from "@/features/settings/messages";
 import { shellMessages } from "@/features/shell/messages";
 

@@ -1,3 +1,4 @@
+// What the browser tab says.
 import { describe, expect, it } from "vitest";
 import { shellMessages } from "@/features/shell/messages";
 import { titleOf } from "@/features/shell/title";

@@ -1,3 +1,4 @@
+// A code is exchanged once, however often the page renders.
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { currentToken, endSession } from "@/api/session";
 import { codeOf, exchangeCode, forgetExchange, signInWithToken } from "@/features/sign-in/exchange";

@@ -1,3 +1,4 @@
+// Only paths of this page are gone back to.
 import { beforeEach, describe, expect, it } from "vitest";
 import { safeReturnPath, takeReturnPath } from "@/features/sign-in/return-path";
 

@@ -13,10 +13,10 @@ import { Input, Label } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
+import { useErrorText } from "@/components/error-text";
 import { tokensMessages } from "@/features/tokens/messages";
 import { bodyOf, EXPIRIES, problemsOf, SCOPES, type DraftField, type Expiry, type TokenDraft } from "@/features/tokens/new-token";
-import { createToken, tokensQuery } from "@/features/tokens/queries";
+import { createToken, tokensQuery } from "@/api/tokens";
 
 const FIRST: TokenDraft = { name: "", scopes: ["read", "run"], creates_per_minute: "", predictions_per_day: "", expiry: "" };
 type Errors = Partial<Record<DraftField | "expires_in_s", string>>;

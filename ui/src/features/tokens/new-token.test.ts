@@ -1,3 +1,4 @@
+// The form for a new token.
 import { describe, expect, it } from "vitest";
 import { bodyOf, problemsOf, readLimit, type TokenDraft } from "@/features/tokens/new-token";
 

@@ -1,6 +1,6 @@
 // The form of a new token: what was typed, checked and as the server takes it. Pure.
 import type { Scope } from "@/api/types";
-import type { NewToken } from "@/features/tokens/queries";
+import type { NewToken } from "@/api/tokens";
 
 export const SCOPES: Scope[] = ["read", "run", "manage", "operate"];
 export const NAME_MAX = 100; // characters; the server's

@@ -14,7 +14,7 @@ import { formatAgo, formatCount, formatTime } from "@/lib/format";
 import { CreateTokenDialog } from "@/features/tokens/create-dialog";
 import { tokensMessages } from "@/features/tokens/messages";
 import { SCOPES } from "@/features/tokens/new-token";
-import { revokeToken, tokensQuery } from "@/features/tokens/queries";
+import { revokeToken, tokensQuery } from "@/api/tokens";
 
 /** A time as "3 minutes ago"; the exact one on hover. */
 function Ago({ at, otherwise }: { at: string | null; otherwise: string }) {

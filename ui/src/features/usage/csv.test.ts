@@ -1,3 +1,4 @@
+// The CSV of the usage page: quoting, and cells that a spreadsheet would run.
 import { describe, expect, it } from "vitest";
 import { toCsv } from "@/features/usage/csv";
 

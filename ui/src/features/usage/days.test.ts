@@ -1,3 +1,4 @@
+// Ranges of days.
 import { describe, expect, it } from "vitest";
 import { everyDay, filled, lastDays, NOTHING, presetOf, rangeOf } from "@/features/usage/days";
 

@@ -12,7 +12,7 @@ import { Card, CardContent, CardDescription, CardHeader, CardTitle } from "@/com
 import { Tabs, TabsContent, TabsList, TabsTrigger } from "@/components/ui/tabs";
 import { toast } from "@/components/ui/toast";
 import { useMessages } from "@/i18n";
-import { Deliveries } from "@/features/webhooks/deliveries";
+import { Deliveries } from "@/features/deliveries/deliveries";
 import { webhookMessages } from "@/features/webhooks/messages";
 import { SNIPPETS } from "@/features/webhooks/snippets";
 

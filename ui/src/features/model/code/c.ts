@@ -42,6 +42,17 @@ const UPLOAD = [
     "",
 ];
 
+const DOWNLOAD = [
+    "    size_t count = json_is_array(output) ? json_array_size(output) : 1;",
+    "    for (size_t index = 0; index < count; index++) {",
+    "        const json_t *file = json_is_array(output) ? json_array_get(output, index) : output;",
+    "        char path[32];",
+    '        snprintf(path, sizeof(path), "output-%zu", index);',
+    "        if (!json_is_string(file) || !mimeo_output_download(client, json_string_value(file), path, &error))",
+    '            fprintf(stderr, "%s: not written\\n", path);',
+    "    }",
+];
+
 export function cSample(request: SampleRequest): string {
     const lines = Object.entries(request.input).map(([name, value]) => `    json_object_set_new(input, ${cString(name)}, ${literal(value)});`);
     const target = request.byName ? `.model = ${cString(request.model)}` : `.version = ${cString(request.version)}`;
@@ -55,14 +66,19 @@ export function cSample(request: SampleRequest): string {
         "{",
         "    struct mimeo_error error;",
         `    struct mimeo_client *client = mimeo_client_new(${cString(request.origin)}, getenv("${TOKEN_VARIABLE}"), &error);`,
-        "    json_t *input = json_object(), *prediction = NULL;",
-        ...lines,
-        `    struct mimeo_prediction_options options = {${target}, .input = input, .wait_s = 60};`,
-        "    if (!client || !mimeo_prediction_create(client, &options, &prediction, &error)) {",
+        "    if (!client) {",
         '        fprintf(stderr, "%s\\n", error.detail);',
         "        return 1;",
         "    }",
-        '    json_dumpf(json_object_get(prediction, "output"), stdout, JSON_ENCODE_ANY | JSON_INDENT(2));',
+        "    json_t *input = json_object(), *prediction = NULL;",
+        ...lines,
+        `    struct mimeo_prediction_options options = {${target}, .input = input, .wait_s = 60};`,
+        "    if (!mimeo_prediction_create(client, &options, &prediction, &error)) {",
+        '        fprintf(stderr, "%s\\n", error.detail);',
+        "        return 1;",
+        "    }",
+        '    json_t *output = json_object_get(prediction, "output");',
+        ...(request.files ? DOWNLOAD : ["    json_dumpf(output, stdout, JSON_ENCODE_ANY | JSON_INDENT(2));"]),
         "    json_decref(prediction);",
         "    json_decref(input);",
         "    mimeo_client_free(client);",

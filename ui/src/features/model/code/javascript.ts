@@ -23,11 +23,20 @@ function objectOf(value: Record<string, SampleValue>): string {
     return `{\n${entries.map(([name, each]) => `  ${keyOf(name)}: ${indented(literal(each), "  ")},`).join("\n")}\n}`;
 }
 
+// A file of the output is a link or a data URL: fetch() takes both.
+const WRITE = [
+    "for (const [index, file] of [output].flat().entries()) {",
+    "  const response = await fetch(String(file));",
+    "  await writeFile(`output-${index}`, Buffer.from(await response.arrayBuffer()));",
+    "}",
+];
+
 export function javascriptSample(request: SampleRequest): string {
     const input = objectOf(request.input);
+    const names = [...(input.includes("await readFile(") ? ["readFile"] : []), ...(request.files ? ["writeFile"] : [])];
     return [
         'import Replicate from "replicate";',
-        ...(input.includes("await readFile(") ? ['import { readFile } from "node:fs/promises";'] : []),
+        ...(names.length > 0 ? [`import { ${names.join(", ")} } from "node:fs/promises";`] : []),
         "",
         "const replicate = new Replicate({",
         `  auth: process.env.${TOKEN_VARIABLE},`,
@@ -36,6 +45,6 @@ export function javascriptSample(request: SampleRequest): string {
         "",
         `const input = ${input};`,
         `const output = await replicate.run(${quoted(identifierOf(request))}, { input });`,
-        "console.log(output);",
+        ...(request.files ? WRITE : ["console.log(output);"]),
     ].join("\n");
 }

@@ -18,10 +18,18 @@ function dictOf(value: Record<string, SampleValue>): string {
     return `{\n${entries.map(([name, each]) => `    ${quoted(name)}: ${indented(literal(each), "    ")},`).join("\n")}\n}`;
 }
 
+// A file of the output is a link or a data URL: urlopen() takes both.
+const WRITE = [
+    "for index, file in enumerate(output if isinstance(output, list) else [output]):",
+    '    with open(f"output-{index}", "wb") as target:',
+    "        target.write(urlopen(str(file)).read())",
+];
+
 export function pythonSample(request: SampleRequest): string {
     return [
         "import os",
         "import replicate",
+        ...(request.files ? ["from urllib.request import urlopen"] : []),
         "",
         "client = replicate.Client(",
         `    api_token=os.environ["${TOKEN_VARIABLE}"],`,
@@ -31,6 +39,6 @@ export function pythonSample(request: SampleRequest): string {
         `    ${quoted(identifierOf(request))},`,
         `    input=${indented(dictOf(request.input), "    ")},`,
         ")",
-        "print(output)",
+        ...(request.files ? WRITE : ["print(output)"]),
     ].join("\n");
 }

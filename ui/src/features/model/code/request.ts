@@ -14,6 +14,8 @@ export interface SampleRequest {
     /** An official model, its newest version: run by its name alone. */
     byName: boolean;
     input: Record<string, SampleValue>;
+    /** The output is a file, or a list of them: samples then write it to the disk. */
+    files: boolean;
     /** Its short name for POST /api/<name>, if it has one and its newest version is meant. */
     function: string | null;
 }

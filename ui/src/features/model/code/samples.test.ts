@@ -1,7 +1,7 @@
 // Code samples with nasty inputs. Each is run by the language it is in (Go has no compiler here: its literals are read instead), with
 // stand-ins for curl and the client libraries that give back what they were asked for: that must be the input, exactly.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -42,7 +42,7 @@ const NASTY: Record<string, Json> = {
 let folder = "";
 
 function request(input: SampleRequest["input"], more: Partial<SampleRequest> = {}): SampleRequest {
-    return { origin: "http://127.0.0.1:8080", model: "acme/cat-eye", version: VERSION, byName: false, function: "cats", input, ...more };
+    return { origin: "http://127.0.0.1:8080", model: "acme/cat-eye", version: VERSION, byName: false, files: false, function: "cats", input, ...more };
 }
 
 function codeOf(kind: SampleKind, asked: SampleRequest): string {
@@ -71,9 +71,9 @@ beforeAll(() => {
     writeFileSync(join(folder, "node_modules/replicate/package.json"), '{"name":"replicate","type":"module","main":"index.js"}');
     writeFileSync(
         join(folder, "node_modules/replicate/index.js"),
-        "export default class { constructor(o) { this.o = o; } run(id, { input }) { return JSON.stringify({ options: this.o, id, input: Object.fromEntries(Object.entries(input).map(([k, v]) => [k, Buffer.isBuffer(v) ? 'bytes:' + v : v])) }); } }",
+        "export default class { constructor(o) { this.o = o; } run(id, { input }) { if (input.answer) return input.answer; return JSON.stringify({ options: this.o, id, input: Object.fromEntries(Object.entries(input).map(([k, v]) => [k, Buffer.isBuffer(v) ? 'bytes:' + v : v])) }); } }",
     );
-    const python = ["import json", "class Client:", "    def __init__(self, **options): self.options = options", "    def run(self, id, input):", "        plain = {k: 'bytes:' + v.read().decode() if hasattr(v, 'read') else v for k, v in input.items()}", "        return json.dumps({'options': self.options, 'id': id, 'input': plain})"];
+    const python = ["import json", "class Client:", "    def __init__(self, **options): self.options = options", "    def run(self, id, input):", "        if 'answer' in input: return input['answer']", "        plain = {k: 'bytes:' + v.read().decode() if hasattr(v, 'read') else v for k, v in input.items()}", "        return json.dumps({'options': self.options, 'id': id, 'input': plain})"];
     writeFileSync(join(folder, "replicate.py"), python.join("\n"));
     const c = [
         '#include "mimeo.h"',
@@ -82,7 +82,8 @@ beforeAll(() => {
         "struct mimeo_client { int unused; };",
         "struct mimeo_client *mimeo_client_new(const char *url, const char *token, struct mimeo_error *error) { (void)error; fprintf(stderr, \"%s %s\", url, token); return calloc(1, sizeof(struct mimeo_client)); }",
         "void mimeo_client_free(struct mimeo_client *client) { free(client); }",
-        'bool mimeo_prediction_create(struct mimeo_client *client, const struct mimeo_prediction_options *o, json_t **ret, struct mimeo_error *error) { (void)client; (void)error; *ret = json_pack("{s:{s:s*, s:s*, s:O}}", "output", "version", o->version, "model", o->model, "input", o->input); return true; }',
+        'bool mimeo_prediction_create(struct mimeo_client *client, const struct mimeo_prediction_options *o, json_t **ret, struct mimeo_error *error) { (void)client; (void)error; json_t *answer = json_object_get(o->input, "answer"); *ret = answer ? json_pack("{s:O}", "output", answer) : json_pack("{s:{s:s*, s:s*, s:O}}", "output", "version", o->version, "model", o->model, "input", o->input); return true; }',
+        'bool mimeo_output_download(struct mimeo_client *client, const char *url, const char *path, struct mimeo_error *error) { (void)client; (void)error; printf("%s %s\\n", path, url); return true; }',
         'bool mimeo_file_upload(struct mimeo_client *client, const char *path, const char *type, json_t **ret, struct mimeo_error *error) { (void)client; (void)error; (void)type; *ret = json_pack("{s:{s:s+}}", "urls", "get", "uploaded:", path); return true; }',
     ];
     writeFileSync(join(folder, "stand_in.c"), c.join("\n"));
@@ -153,6 +154,31 @@ describe("samples mean exactly the input", () => {
         expect(code).toContain('"huge": float64(1e+21),');
         expect(code).toContain('"image": files[0].URLs["get"],');
         expect(code).toContain(`range []string{"it's $HOME \\"cat\\".png"}`);
+    });
+});
+
+describe("outputs that are files", () => {
+    const pictures = ["data:text/plain,one", "data:text/plain;base64,dHdv"];
+
+    for (const [kind, command, file] of [["javascript", "node", "files.mjs"], ["python", "python3", "files.py"]] as const)
+        it(`are written to the disk: ${kind}`, () => {
+            for (const answer of [pictures, pictures[0]!]) {
+                for (const old of ["output-0", "output-1"]) rmSync(join(folder, old), { force: true });
+                writeFileSync(join(folder, file), codeOf(kind, request({ answer }, { files: true })));
+                run(command, [file]);
+                expect(readFileSync(join(folder, "output-0"), "utf8")).toBe("one");
+                expect(existsSync(join(folder, "output-1"))).toBe(Array.isArray(answer));
+                if (Array.isArray(answer)) expect(readFileSync(join(folder, "output-1"), "utf8")).toBe("two");
+            }
+        });
+
+    it("are written to the disk: C", () => {
+        for (const answer of [pictures, pictures[0]!]) {
+            writeFileSync(join(folder, "files.c"), codeOf("c", request({ answer }, { files: true })));
+            run("cc", ["-std=c17", "-Wall", "-Werror", `-I${CLIENT}`, "files.c", "stand_in.c", "-ljansson", "-o", "files"]);
+            const written = [answer].flat().map((link, index) => `output-${index} ${link}\n`);
+            expect(run("./files", [])).toBe(written.join(""));
+        }
     });
 });
 

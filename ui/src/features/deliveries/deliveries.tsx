@@ -5,14 +5,14 @@ import { Check, Clock, RotateCw, Webhook, X } from "lucide-react";
 import { api } from "@/api/http";
 import { useMay } from "@/api/session";
 import type { Delivery, Page } from "@/api/types";
+import { Ago } from "@/components/ago";
 import { Alert, Badge, EmptyState, Skeleton, Table } from "@/components/ui/bits";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toast";
-import { useLanguage, useMessages } from "@/i18n";
+import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
-import { useErrorText } from "@/i18n/error-text";
-import { formatAgo, formatTime } from "@/lib/format";
-import { webhookMessages } from "@/features/webhooks/messages";
+import { useErrorText } from "@/components/error-text";
+import { deliveryMessages } from "@/features/deliveries/messages";
 
 const LIVE_MS = 2000; // while one is to be sent
 const CALM_MS = 15_000;
@@ -26,14 +26,14 @@ export function deliveriesQuery(prediction?: string) {
 }
 
 function StateBadge({ state }: { state: Delivery["state"] }) {
-    const text = useMessages(webhookMessages);
+    const text = useMessages(deliveryMessages);
     if (state === "delivered") return <Badge tone="success"><Check aria-hidden />{text.delivered}</Badge>;
     if (state === "failed") return <Badge tone="destructive"><X aria-hidden />{text.failed}</Badge>;
     return <Badge tone="warning"><Clock aria-hidden />{text.pending}</Badge>;
 }
 
 function Replay({ delivery }: { delivery: Delivery }) {
-    const text = useMessages(webhookMessages);
+    const text = useMessages(deliveryMessages);
     const queries = useQueryClient();
     const errorText = useErrorText();
     const replay = useMutation({
@@ -51,9 +51,8 @@ function Replay({ delivery }: { delivery: Delivery }) {
 }
 
 function Row({ delivery, with_prediction, may_replay }: { delivery: Delivery; with_prediction: boolean; may_replay: boolean }) {
-    const text = useMessages(webhookMessages);
-    const { language } = useLanguage();
-    const next = delivery.next_at ? (Date.parse(delivery.next_at) <= Date.now() ? text.due : formatAgo(delivery.next_at, language)) : "–";
+    const text = useMessages(deliveryMessages);
+    const next = delivery.next_at ? (Date.parse(delivery.next_at) <= Date.now() ? text.due : <Ago at={delivery.next_at} />) : "–";
     return (
         <tr>
             <td>
@@ -78,8 +77,8 @@ function Row({ delivery, with_prediction, may_replay }: { delivery: Delivery; wi
             <td className="text-right tabular-nums">{delivery.attempts}</td>
             <td className="text-right tabular-nums">{delivery.last_status ?? text.no_answer}</td>
             <td className="whitespace-nowrap">{next}</td>
-            <td className="whitespace-nowrap" title={formatTime(delivery.created_at, language)}>
-                {formatAgo(delivery.created_at, language)}
+            <td className="whitespace-nowrap">
+                <Ago at={delivery.created_at} />
             </td>
             {may_replay && (
                 <td className="text-right">
@@ -91,7 +90,7 @@ function Row({ delivery, with_prediction, may_replay }: { delivery: Delivery; wi
 }
 
 export function Deliveries({ prediction }: { prediction?: string }) {
-    const text = useMessages(webhookMessages);
+    const text = useMessages(deliveryMessages);
     const common = useMessages(commonMessages);
     const may_replay = useMay("manage");
     const errorText = useErrorText();

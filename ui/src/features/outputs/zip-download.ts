@@ -1,10 +1,10 @@
 // Outputs of several predictions as one zip archive, made in the browser. A lazy chunk: only who downloads loads it.
 import { api } from "@/api/http";
 import type { Prediction } from "@/api/types";
-import { forMany, type ManyProgress } from "@/features/predictions/many";
-import { contentsOf } from "@/features/predictions/outputs";
-import { saveBlob } from "@/features/predictions/save";
-import { ZipTooLargeError, ZipWriter } from "@/features/predictions/zip";
+import { forMany, type ManyProgress } from "@/lib/many";
+import { contentsOf } from "@/features/outputs/outputs";
+import { saveBlob } from "@/lib/save";
+import { ZipTooLargeError, ZipWriter } from "@/features/outputs/zip";
 
 export { ZipTooLargeError };
 

@@ -3,10 +3,10 @@ import type { Weights } from "@/api/types";
 import { Badge } from "@/components/ui/bits";
 import { useLanguage, useMessages, type Language } from "@/i18n";
 import { formatMoney, formatSeconds } from "@/lib/format";
-import { modelMessages } from "@/features/model/messages";
+import { factMessages } from "@/features/facts/messages";
 
 export function PriceText({ weights }: { weights: Weights | undefined }) {
-    const text = useMessages(modelMessages);
+    const text = useMessages(factMessages);
     const { language } = useLanguage();
     const price = weights?.price;
     if (!price || !(price.per_second || price.per_image || price.per_run)) return null;

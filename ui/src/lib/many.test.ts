@@ -1,3 +1,4 @@
+// Bulk work: bounded, counted, stopped.
 import { describe, expect, it } from "vitest";
 import { forMany } from "./many";
 

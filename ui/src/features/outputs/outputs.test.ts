@@ -1,3 +1,4 @@
+// What is kept of outputs, and under which names.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Prediction } from "@/api/types";
 import { contentsOf, extensionOf, fetchFile, outputName, outputStem, picturesOf } from "./outputs";
