@@ -5,5 +5,5 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
     esbuild: { jsx: "automatic" },
     resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
-    test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], testTimeout: 60_000 },
+    test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], testTimeout: 300_000 },
 });
