@@ -1,7 +1,7 @@
 // A dialog over the page; side="right" makes it a sheet.
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
-import type { ComponentProps, ReactNode } from "react";
+import { useRef, useState, type ComponentProps, type ReactNode, type RefObject } from "react";
 import { cn } from "@/lib/cn";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
@@ -10,9 +10,19 @@ export const Dialog = Radix.Root;
 export const DialogTrigger = Radix.Trigger;
 export const DialogClose = Radix.Close;
 
+/** Notes what has the focus when the dialog opens: while it is first rendered, so before anything in it takes the focus. */
+function Remember({ element }: { element: RefObject<Element | null> }) {
+    useState(() => {
+        element.current = document.activeElement;
+    });
+    return null;
+}
+
 /** title is what assistive technology calls the dialog; description may be left out. */
 export function DialogContent({ className, children, title, description, side = "center", ...rest }: ComponentProps<typeof Radix.Content> & { title: ReactNode; description?: ReactNode; side?: "center" | "left" | "right" }) {
     const text = useMessages(commonMessages);
+    // Radix gives the focus back to the trigger only; most dialogs here are opened by state and have none.
+    const before = useRef<Element | null>(null);
     return (
         <Radix.Portal>
             <Radix.Overlay className="fixed inset-0 z-50 bg-black/55" />
@@ -25,8 +35,14 @@ export function DialogContent({ className, children, title, description, side = 
                     side === "right" && "inset-y-0 right-0 w-96 max-w-[92vw]",
                     className,
                 )}
+                onCloseAutoFocus={(event) => {
+                    if (!(before.current instanceof HTMLElement) || !before.current.isConnected || before.current === document.body) return;
+                    event.preventDefault();
+                    before.current.focus();
+                }}
                 {...rest}
             >
+                <Remember element={before} />
                 <div className="flex items-start justify-between gap-4">
                     <div className="space-y-1.5">
                         <Radix.Title className="text-lg leading-tight font-semibold">{title}</Radix.Title>

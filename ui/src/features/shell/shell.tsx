@@ -1,6 +1,6 @@
 // The frame around every page: navigation, theme, language, account; and what is shown when there is no page or it fails.
 import { useQueryClient } from "@tanstack/react-query";
-import { Link, Outlet, useLocation, useNavigate, useRouter, type ErrorComponentProps } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate, useMatches, useRouter, type ErrorComponentProps } from "@tanstack/react-router";
 import { CircleUser, Languages, LogOut, MapPinOff, Menu as MenuIcon, Moon, Sun, SunMoon } from "lucide-react";
 import { useEffect, useState, type MouseEvent } from "react";
 import { api } from "@/api/http";
@@ -107,6 +107,8 @@ function useSignInFirst(): boolean {
     const navigate = useNavigate();
     const { pathname, href } = useLocation();
     const at_sign_in = pathname === "/sign-in";
+    // The address changes before what is shown does: the sign-in page may have to be fetched first.
+    const shows_sign_in = useMatches({ select: (matches) => matches.at(-1)?.fullPath === "/sign-in" });
     useEffect(() => {
         if (session || at_sign_in) return;
         if (href !== "/" && endReason() !== "signed-out") sessionStorage.setItem("mimeo-return-to", href);
@@ -115,7 +117,7 @@ function useSignInFirst(): boolean {
     useEffect(() => {
         if (!session && at_sign_in) queries.clear(); // nothing of the session stays; not before its page is gone, which would ask again
     }, [session, at_sign_in, queries]);
-    return Boolean(session) || at_sign_in;
+    return Boolean(session) || shows_sign_in;
 }
 
 export function Shell() {
