@@ -234,8 +234,8 @@ static bool fetch(struct job *job, struct err *err)
     const char *parts[INSTALL_PARTS_MAX];
     struct pull_options options;
 
-    installs_fill(job->installs, job->model, &options);
     pthread_mutex_lock(&job->installs->lock);
+    installs_fill(job->installs, job->model, &options);
     memcpy(parts, job->parts, sizeof(parts));
     options.part_count = job->part_count;
     pthread_mutex_unlock(&job->installs->lock);

@@ -34,14 +34,16 @@ void removal_settled(struct run *run)
     pthread_mutex_unlock(&predict->lock);
 }
 
+/* Its end is stored. What is live nevertheless is just about to be told so, and then settles. */
 static bool is_settling(struct predict *predict, const char *id)
 {
     pthread_mutex_lock(&predict->lock);
     const struct run *run = predict->settling;
     while (run && !str_equal(str_from(run->id), str_from(id)))
         run = run->settling_next;
+    const bool settling = run || predict_live_find(predict, id);
     pthread_mutex_unlock(&predict->lock);
-    return run != NULL;
+    return settling;
 }
 
 static bool wait_until_settled(struct predict *predict, const char *id, struct err *err)

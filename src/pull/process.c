@@ -1,4 +1,5 @@
-/* posix_spawn, two pipes and a poll loop. The child is killed whenever we stop before it does. */
+/* posix_spawn, two pipes and a poll loop. The child, and what it has started, is killed whenever we
+ * stop before it does. */
 #include "pull/process.h"
 
 #include <errno.h>
@@ -74,7 +75,8 @@ static bool process_start(struct process *process, struct err *err)
     sigemptyset(&none);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setpgroup(&attributes, 0); /* a group of its own: see process_kill */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     int failed = posix_spawnp(&process->pid, options->argv[0], &actions, &attributes,
                               (char *const *)options->argv, environ);
     posix_spawnattr_destroy(&attributes);
@@ -109,18 +111,22 @@ static bool pipe_drain(int fd, struct buf *out, bool *overflow)
     }
 }
 
+/* With all that it has started: npm may be a script around another program. Reaped last: until then
+ * nothing else can have its group's number. */
 static void process_kill(struct process *process)
 {
     struct timespec nap = { .tv_nsec = 20000000 };
+    siginfo_t info = { 0 };
     int status;
 
-    kill(process->pid, SIGTERM);
+    kill(-process->pid, SIGTERM);
     for (int waited_ms = 0; waited_ms < KILL_GRACE_MS; waited_ms += 20) {
-        if (waitpid(process->pid, &status, WNOHANG) != 0)
-            return;
+        if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            info.si_pid == process->pid)
+            break;
         nanosleep(&nap, NULL);
     }
-    kill(process->pid, SIGKILL);
+    kill(-process->pid, SIGKILL);
     waitpid(process->pid, &status, 0);
 }
 

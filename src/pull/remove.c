@@ -2,7 +2,9 @@
  *
  * Every step goes down from the weights folder by descriptors and follows no link, so that neither
  * a link in it nor one put there meanwhile leads out of it. Files that models share are hard
- * links (reuse.c): the other model's name for the same bytes stays. */
+ * links (reuse.c): the other model's name for the same bytes stays. What a pull has left is removed
+ * where pulls put it: a .pull that the operator has linked to another disk is followed, as they
+ * do; a link in the place of the model's own folder there only goes itself. */
 #include "pull/pull.h"
 #include "pull/pull_private.h"
 

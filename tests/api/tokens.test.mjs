@@ -170,6 +170,15 @@ test("the command line makes and shows limited tokens", async () => {
         assert.throws(() => server.command("tokens", "create", ...wrong), /scope|time/);
 });
 
+test("a name cannot rule the terminal of who lists the tokens, nor add a line", async () => {
+    const { status, json } = await server.call("POST", "/v1/account/tokens", { body: { name: "\u001b]0;x\u0007\n\u009b2Jend ä", scopes: ["read"] } });
+    assert.equal(status, 201);
+    const list = server.command("tokens", "list");
+    assert.match(list, new RegExp(`^${json.id} .*  \\?]0;x\\?\\?\\?2Jend ä$`, "m"));
+    assert.doesNotMatch(list.replaceAll("\n", ""), /[\u0000-\u001f\u007f-\u009f]/);
+    await server.call("DELETE", `/v1/account/tokens/${json.id}`);
+});
+
 // ---- Signing in ----
 
 const codeOf = (link) => link.match(/\/sign-in#code=([0-9A-Za-z]{40})\s*$/)[1];

@@ -156,6 +156,20 @@ static void write_limits(const struct store_token *token, char *text, size_t siz
                  token->predictions_per_day);
 }
 
+/* Whoever may make tokens over HTTP chose the text: nothing in it may rule the terminal or begin a
+ * line of its own. */
+static void print_plainly(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (; *at; at++) {
+        const bool is_c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0; /* U+0080..U+009F */
+
+        putchar(at[0] < 0x20 || at[0] == 0x7f || is_c1 ? '?' : at[0]);
+        at += is_c1;
+    }
+}
+
 static void token_print(const struct store_token *token)
 {
     char created[TIME_TEXT_SIZE], expires[TIME_TEXT_SIZE], used[TIME_TEXT_SIZE];
@@ -171,9 +185,10 @@ static void token_print(const struct store_token *token)
     write_time(token->last_used_us, used);
     write_scopes(token->scopes, scopes, sizeof(scopes));
     write_limits(token, limits, sizeof(limits));
-    printf("%-16s  %-9s  %-20s  %-12s  %-8s  %-15s  %-18s  %-20s  %-20s  %s%s\n", token->id,
-           token->prefix, created, token->account, state, scopes, limits, expires, used,
-           token->name, token->kind == STORE_TOKEN_SESSION ? " (session)" : "");
+    printf("%-16s  %-9s  %-20s  %-12s  %-8s  %-15s  %-18s  %-20s  %-20s  ", token->id,
+           token->prefix, created, token->account, state, scopes, limits, expires, used);
+    print_plainly(token->name);
+    puts(token->kind == STORE_TOKEN_SESSION ? " (session)" : "");
 }
 
 static int tokens_list(struct store *store)

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -89,6 +91,34 @@ static void output_may_go_to_a_file(void **state)
     unlink(path);
 }
 
+/* A program may be a script around the one that does the work. */
+static void what_it_started_ends_with_it(void **state)
+{
+    struct timespec nap = { .tv_nsec = 20000000 };
+    struct buf output;
+
+    (void)state;
+    buf_init(&output, 1000);
+    assert_false(run("sleep 300 & echo $!; wait", &output, 300));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    pid_t grandchild = (pid_t)atoi(output.ptr);
+    assert_true(grandchild > 1);
+    bool is_there = true;
+    for (int i = 0; i < 100 && is_there; i++) { /* whoever adopts it reaps it */
+        char path[64], line[256] = "";
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)grandchild);
+        FILE *file = fopen(path, "re");
+        is_there = file && fgets(line, sizeof(line), file) && !strstr(line, ") Z ");
+        if (file)
+            fclose(file);
+        nanosleep(&nap, NULL);
+    }
+    if (is_there)
+        kill(grandchild, SIGKILL);
+    assert_false(is_there);
+    buf_done(&output);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +126,7 @@ int main(void)
         cmocka_unit_test(failure_says_why),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(output_may_go_to_a_file),
+        cmocka_unit_test(what_it_started_ends_with_it),
     };
     return cmocka_run_group_tests_name("pull/process", tests, NULL, NULL);
 }
