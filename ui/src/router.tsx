@@ -1,5 +1,6 @@
 // The routes. Each page is a chunk of its own, loaded when it is first shown.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { patiently } from "@/api/chunks";
 import { NotFound, PageError, Shell } from "@/features/shell/shell";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
@@ -14,21 +15,21 @@ function textSearch<const Names extends string>(...names: Names[]) {
 }
 
 const routes = [
-    createRoute({ getParentRoute: () => root, path: "/", validateSearch: textSearch("tab", "from"), component: lazyRouteComponent(() => import("@/features/home/page"), "HomePage") }),
-    createRoute({ getParentRoute: () => root, path: "/explore", validateSearch: textSearch("q", "category"), component: lazyRouteComponent(() => import("@/features/explore/page"), "ExplorePage") }),
-    createRoute({ getParentRoute: () => root, path: "/predictions", validateSearch: textSearch("model", "status", "source", "token", "after", "before", "cursor"), component: lazyRouteComponent(() => import("@/features/predictions/list"), "PredictionsPage") }),
-    createRoute({ getParentRoute: () => root, path: "/p/$id", component: lazyRouteComponent(() => import("@/features/predictions/detail"), "PredictionPage") }),
-    createRoute({ getParentRoute: () => root, path: "/compare", validateSearch: textSearch("model", "from"), component: lazyRouteComponent(() => import("@/features/compare/page"), "ComparePage") }),
-    createRoute({ getParentRoute: () => root, path: "/batch", validateSearch: textSearch("function"), component: lazyRouteComponent(() => import("@/features/batch/page"), "BatchPage") }),
-    createRoute({ getParentRoute: () => root, path: "/files", component: lazyRouteComponent(() => import("@/features/files/page"), "FilesPage") }),
-    createRoute({ getParentRoute: () => root, path: "/deployments", component: lazyRouteComponent(() => import("@/features/deployments/page"), "DeploymentsPage") }),
-    createRoute({ getParentRoute: () => root, path: "/webhooks", component: lazyRouteComponent(() => import("@/features/webhooks/page"), "WebhooksPage") }),
-    createRoute({ getParentRoute: () => root, path: "/tokens", component: lazyRouteComponent(() => import("@/features/tokens/page"), "TokensPage") }),
-    createRoute({ getParentRoute: () => root, path: "/usage", validateSearch: textSearch("from", "to"), component: lazyRouteComponent(() => import("@/features/usage/page"), "UsagePage") }),
-    createRoute({ getParentRoute: () => root, path: "/operations", validateSearch: textSearch("span"), component: lazyRouteComponent(() => import("@/features/operations/page"), "OperationsPage") }),
-    createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => import("@/features/settings/page"), "SettingsPage") }),
-    createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("@/features/sign-in/page"), "SignInPage") }),
-    createRoute({ getParentRoute: () => root, path: "/$owner/$name", validateSearch: textSearch("tab", "version", "from"), component: lazyRouteComponent(() => import("@/features/model/page"), "ModelPage") }),
+    createRoute({ getParentRoute: () => root, path: "/", validateSearch: textSearch("tab", "from"), component: lazyRouteComponent(() => patiently(() => import("@/features/home/page")), "HomePage") }),
+    createRoute({ getParentRoute: () => root, path: "/explore", validateSearch: textSearch("q", "category"), component: lazyRouteComponent(() => patiently(() => import("@/features/explore/page")), "ExplorePage") }),
+    createRoute({ getParentRoute: () => root, path: "/predictions", validateSearch: textSearch("model", "status", "source", "token", "after", "before", "cursor"), component: lazyRouteComponent(() => patiently(() => import("@/features/predictions/list")), "PredictionsPage") }),
+    createRoute({ getParentRoute: () => root, path: "/p/$id", component: lazyRouteComponent(() => patiently(() => import("@/features/predictions/detail")), "PredictionPage") }),
+    createRoute({ getParentRoute: () => root, path: "/compare", validateSearch: textSearch("model", "from"), component: lazyRouteComponent(() => patiently(() => import("@/features/compare/page")), "ComparePage") }),
+    createRoute({ getParentRoute: () => root, path: "/batch", validateSearch: textSearch("function"), component: lazyRouteComponent(() => patiently(() => import("@/features/batch/page")), "BatchPage") }),
+    createRoute({ getParentRoute: () => root, path: "/files", component: lazyRouteComponent(() => patiently(() => import("@/features/files/page")), "FilesPage") }),
+    createRoute({ getParentRoute: () => root, path: "/deployments", component: lazyRouteComponent(() => patiently(() => import("@/features/deployments/page")), "DeploymentsPage") }),
+    createRoute({ getParentRoute: () => root, path: "/webhooks", component: lazyRouteComponent(() => patiently(() => import("@/features/webhooks/page")), "WebhooksPage") }),
+    createRoute({ getParentRoute: () => root, path: "/tokens", component: lazyRouteComponent(() => patiently(() => import("@/features/tokens/page")), "TokensPage") }),
+    createRoute({ getParentRoute: () => root, path: "/usage", validateSearch: textSearch("from", "to"), component: lazyRouteComponent(() => patiently(() => import("@/features/usage/page")), "UsagePage") }),
+    createRoute({ getParentRoute: () => root, path: "/operations", validateSearch: textSearch("span"), component: lazyRouteComponent(() => patiently(() => import("@/features/operations/page")), "OperationsPage") }),
+    createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => patiently(() => import("@/features/settings/page")), "SettingsPage") }),
+    createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => patiently(() => import("@/features/sign-in/page")), "SignInPage") }),
+    createRoute({ getParentRoute: () => root, path: "/$owner/$name", validateSearch: textSearch("tab", "version", "from"), component: lazyRouteComponent(() => patiently(() => import("@/features/model/page")), "ModelPage") }),
 ] as const;
 
 export function makeRouter() {

@@ -1,12 +1,17 @@
 // What the page asks the server, as TanStack queries and plain calls. Features add their own beside their pages; here is what several share.
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { api, pathOf } from "@/api/http";
+import { api, ApiError, pathOf } from "@/api/http";
 import type { ApiFunction, Json, Model, Page, Prediction, Progress, StoredFile, Token, Version, Weights } from "@/api/types";
 
 const PAGES_MAX = 50; // of a list that is wanted whole; beyond that it is cut
 
 export function isEnded(status: Prediction["status"]): boolean {
     return status !== "starting" && status !== "processing";
+}
+
+/** Was it refused for good? What is not there, or not allowed, is not asked for over and over. */
+export function isRefused(error: Error | null): boolean {
+    return error instanceof ApiError && error.status < 500 && error.status !== 429;
 }
 
 /** A list that comes in pages, whole. */
@@ -45,14 +50,14 @@ export const functionsQuery = queryOptions({
 export const weightsQuery = queryOptions({
     queryKey: ["weights"],
     queryFn: ({ signal }) => api<{ memory_bytes: number; results: Weights[] }>("GET", "/v1/weights", { signal }),
-    refetchInterval: (query) => (query.state.data?.results.some((each) => each.state === "installing") ? 1000 : 15_000),
+    refetchInterval: (query) => (isRefused(query.state.error) ? false : query.state.data?.results.some((each) => each.state === "installing") ? 1000 : 15_000),
 });
 
 export function modelWeightsQuery(full_name: string) {
     return queryOptions({
         queryKey: ["weights", full_name],
         queryFn: ({ signal }) => api<Weights>("GET", `/v1/weights/${full_name}`, { signal }),
-        refetchInterval: (query) => (query.state.data?.state === "installing" ? 700 : 15_000),
+        refetchInterval: (query) => (isRefused(query.state.error) ? false : query.state.data?.state === "installing" ? 700 : 15_000),
     });
 }
 
@@ -60,7 +65,7 @@ export function predictionQuery(id: string) {
     return queryOptions({
         queryKey: ["predictions", id],
         queryFn: ({ signal }) => api<Prediction>("GET", `/v1/predictions/${encodeURIComponent(id)}`, { signal }),
-        refetchInterval: (query) => (query.state.data && isEnded(query.state.data.status) ? false : 700),
+        refetchInterval: (query) => (isRefused(query.state.error) || (query.state.data && isEnded(query.state.data.status)) ? false : 700),
         staleTime: 0,
     });
 }
@@ -69,7 +74,7 @@ export function progressQuery(id: string) {
     return queryOptions({
         queryKey: ["predictions", id, "progress"],
         queryFn: ({ signal }) => api<Progress>("GET", `/v1/predictions/${encodeURIComponent(id)}/progress`, { signal }),
-        refetchInterval: (query) => (query.state.data?.phase === "ended" ? false : 700),
+        refetchInterval: (query) => (isRefused(query.state.error) || query.state.data?.phase === "ended" ? false : 700),
         staleTime: 0,
     });
 }

@@ -41,8 +41,17 @@ if (channel)
     channel.onmessage = (event: MessageEvent<{ kind: string; session?: Session }>) => {
         if (event.data.kind === "ask" && session) channel.postMessage({ kind: "here", session });
         if (event.data.kind === "here" && event.data.session && !session) set(event.data.session);
-        if (event.data.kind === "end") set(null);
+        if (event.data.kind === "end") {
+            ended = "signed-out";
+            forget();
+            set(null);
+        }
     };
+
+/** Whoever signs out leaves nothing in this tab: no forms, no runs under way, no names of files. */
+function forget(): void {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith("mimeo-")) sessionStorage.removeItem(key);
+}
 
 /** Before the first render of a tab that has no session: take over that of another tab, if one answers. */
 export async function askOtherTabs(): Promise<void> {
@@ -58,7 +67,8 @@ export async function askOtherTabs(): Promise<void> {
     });
 }
 
-function subscribe(listener: () => void): () => void {
+/** Call `listener` whenever a session begins or ends; gives back how to stop that. */
+export function subscribe(listener: () => void): () => void {
     listeners.add(listener);
     return () => listeners.delete(listener);
 }
@@ -75,6 +85,7 @@ export function startSession(token: string, record: Token): void {
 
 export function endSession(reason: EndReason): void {
     ended = reason;
+    if (reason === "signed-out") forget();
     set(null);
     if (reason === "signed-out") channel?.postMessage({ kind: "end" });
 }

@@ -5,7 +5,7 @@ import { defineMessages, useMessages } from "@/i18n";
 const messages = defineMessages({
     en: { no_answer: "The server does not answer. Try again in a moment." },
     ru: { no_answer: "Сервер не отвечает. Попробуйте ещё раз чуть позже." },
-    vi: { no_answer: "Máy chủ không trả lời. Hãy thử lại sau giây lát." },
+    vi: { no_answer: "Máy chủ không phản hồi. Hãy thử lại sau giây lát." },
 });
 
 export function useErrorText(): (error: Error) => string {

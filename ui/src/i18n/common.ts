@@ -79,7 +79,7 @@ export const commonMessages = defineMessages({
         none: "Không có",
         all: "Tất cả",
         notification: "Thông báo",
-        offline: "Máy chủ không trả lời. Trang sẽ hỏi lại cho đến khi có trả lời.",
+        offline: "Máy chủ không phản hồi. Trang sẽ hỏi lại cho đến khi có phản hồi.",
         error: "Đã có lỗi xảy ra.",
         not_allowed: "Token này không được phép làm việc đó.",
         status_starting: "đang khởi động",

@@ -23,11 +23,12 @@ export function formatBytes(bytes: number, locale?: string): string {
     return `${value.toLocaleString(locale, { maximumFractionDigits: digits })} ${units[unit]}`;
 }
 
-/** 0.34 s, 5.2 s, 48 s, 3 min 5 s, 2 h 4 min. */
+/** < 0.01 s, 0.34 s, 5.2 s, 48 s, 3 min 5 s, 2 h 4 min. */
 export function formatSeconds(seconds: number, locale?: string): string {
     if (!Number.isFinite(seconds)) return "–";
     const { s, min, h } = unitsOf(locale);
-    if (seconds < 60) {
+    if (seconds > 0 && seconds < 0.005) return `< ${(0.01).toLocaleString(locale)} ${s}`;
+    if (seconds < 59.5) {
         const digits = seconds < 1 ? 2 : seconds < 10 ? 1 : 0;
         return `${seconds.toLocaleString(locale, { maximumFractionDigits: digits })} ${s}`;
     }

@@ -89,8 +89,14 @@ function Strokes({ series, xs, y }: { series: Series[]; xs: number[]; y: Scale }
         <g key={each.key}>
             {each.kind === "area" && <path d={areaPath(xs, each.values, y)} fill={COLOUR[each.tone]} fillOpacity={0.16} />}
             <path d={linePath(xs, each.values, y)} fill="none" stroke={COLOUR[each.tone]} strokeWidth={1.75} strokeLinecap="round" strokeLinejoin="round" strokeDasharray={each.dashed ? "1 4" : undefined} />
+            {each.values.map((value, index) => value !== null && standsAlone(each.values, index) && <circle key={index} cx={xs[index]} cy={y(value)} r={2.25} fill={COLOUR[each.tone]} />)}
         </g>
     ));
+}
+
+/** A value without neighbours makes no line: it is drawn as a dot. */
+function standsAlone(values: Values, index: number): boolean {
+    return (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null;
 }
 
 function LegendMark({ series }: { series: Series }) {
@@ -209,6 +215,11 @@ function Axes({ width, height, values, format, ticks, x, y }: AxesProps) {
     );
 }
 
+/** Room for one label under the chart, with air beside it. */
+function tickWidth(ticks: Tick[]): number {
+    return Math.max(62, ...ticks.map((tick) => tick.label.length * 6.5 + 20));
+}
+
 export function Chart(props: ChartProps) {
     const { label, times, domain, ticks, series, format, formatTime, whole, least = 0, limit, bar_ms = 0, height = 190 } = props;
     const text = useMessages(chartMessages);
@@ -259,7 +270,7 @@ export function Chart(props: ChartProps) {
                 <svg aria-hidden width={width} height={height} className="block">
                     {width > 0 && (
                         <>
-                            <Axes width={width} height={height} values={values} format={format} ticks={thinned(ticks, Math.floor((width - LEFT) / 62))} x={x} y={y} />
+                            <Axes width={width} height={height} values={values} format={format} ticks={thinned(ticks, Math.floor((width - LEFT) / tickWidth(ticks)))} x={x} y={y} />
                             {bars.length > 0 && <Bars series={bars} times={times} x={x} y={y} bar_ms={bar_ms} />}
                             <Strokes series={lines} xs={times.map((at) => x(at + middle))} y={y} />
                             {limit && <line x1={LEFT} x2={width - RIGHT} y1={y(limit.value)} y2={y(limit.value)} stroke="var(--destructive)" strokeWidth={1.25} strokeDasharray="6 4" />}

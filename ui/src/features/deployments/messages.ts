@@ -127,7 +127,7 @@ export const deploymentsMessages = defineMessages({
         call: "Cách gọi",
         call_named: (name: string) => `Cách gọi ${name}`,
         call_help: "MIMEO_TOKEN là token của bạn.",
-        call_fill: "Điền dữ liệu vào như trang của mô hình mô tả.",
+        call_fill: "Điền đầu vào như trang của mô hình mô tả.",
         online: "giữ trong bộ nhớ",
         name_missing: "Hãy đặt tên.",
         name_wrong: "Chỉ chữ cái không dấu, chữ số, “-”, “_” và “.”, tối đa 100 ký tự, không bắt đầu bằng “.”.",

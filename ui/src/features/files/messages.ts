@@ -33,7 +33,7 @@ export const fileMessages = defineMessages({
         title: "Файлы",
         intro: "Файлы, загруженные как входные данные. Каждый хранится сутки, потом сервер его удаляет; результатов предсказаний здесь нет.",
         drop: "Перетащите сюда файлы, чтобы загрузить",
-        drop_help: (most: string) => `До ${most} каждый. URL загруженного файла — то, что принимает файловый вход модели.`,
+        drop_help: (most: string) => `До ${most} каждый. URL загруженного файла можно указать там, где модели нужен файл.`,
         choose: "Выбрать файлы",
         uploading: (left: number) => `Загружается ${plural("ru", left, { one: `${left} файл`, few: `${left} файла`, other: `${left} файлов` })}…`,
         uploaded: (count: number) => `Загружено: ${plural("ru", count, { one: `${count} файл`, few: `${count} файла`, other: `${count} файлов` })}.`,

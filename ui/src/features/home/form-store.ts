@@ -1,6 +1,7 @@
 // What stands in the forms of the tabs, over changes of tab and page; what is no file also over a reload. Other tabs of the browser have
 // their own.
 import { useSyncExternalStore } from "react";
+import { currentToken, endReason, subscribe } from "@/api/session";
 import type { Json } from "@/api/types";
 import type { InputValues } from "@/features/run/prepare";
 import { valuesFromInput, type InputField } from "@/features/schema-form/schema";
@@ -29,6 +30,13 @@ function readKept(tab: TabName): KeptForm | undefined {
         return undefined;
     }
 }
+
+// Who signs out takes the forms along; a session that has expired is gone on with.
+subscribe(() => {
+    if (currentToken() || endReason() !== "signed-out") return;
+    forms.clear();
+    for (const listener of listeners) listener();
+});
 
 for (const tab of TAB_NAMES) {
     const kept = readKept(tab);

@@ -118,7 +118,7 @@ export const operationsMessages = defineMessages({
         webhooks_pending: "Ждут",
         webhooks_delivered: "Доставлены",
         webhooks_failed: "Неудачные попытки",
-        webhooks_given_up: "Брошены",
+        webhooks_given_up: "Не доставлены",
         queue: "Очередь",
         queue_empty: "Никто не ждёт.",
         model: "Модель",

@@ -123,6 +123,7 @@ function Given({ value, compact, onSize }: { value: File | string; compact: bool
     return (
         <p className="flex min-h-24 items-center justify-center gap-3 p-4 text-center text-sm text-muted-foreground">
             <FileIcon aria-hidden className="size-6 shrink-0" />
+            {broken === value && typeof value !== "string" && <span>{text.unseen}</span>}
             {missing && typeof value === "string" && <span>{uploadIdOf(value) ? text.gone : text.no_preview}</span>}
         </p>
     );
@@ -141,6 +142,7 @@ export function FileInput({ id, value, onChange, accept, label, invalid, describ
 
     const give = (given: File | string | null) => {
         if (!given || disabled) return;
+        if (typeof given !== "string" && given.size === 0) return setProblem(text.empty);
         if (typeof given !== "string" && given.size > FILE_BYTES_MAX) return setProblem(text.too_large(formatBytes(FILE_BYTES_MAX, language)));
         if (typeof given !== "string" && !fitsAccept(given, accept)) return setProblem(text.wrong_kind);
         setProblem(null);

@@ -1,7 +1,7 @@
 // The list of predictions: what the URL says as what the API is asked.
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api } from "@/api/http";
-import { isEnded } from "@/api/queries";
+import { isEnded, isRefused } from "@/api/queries";
 import type { Page, Prediction } from "@/api/types";
 
 export interface ListSearch {
@@ -54,6 +54,6 @@ export function predictionListQuery(search: ListSearch) {
         placeholderData: keepPreviousData,
         staleTime: 0,
         // Not in a hidden tab (TanStack's default), and not what the server has refused: asking again changes nothing.
-        refetchInterval: ({ state }) => (state.status === "error" ? false : state.data?.results.some((each) => !isEnded(each.status)) ? LIVE_MS : CALM_MS),
+        refetchInterval: ({ state }) => (isRefused(state.error) ? false : state.data?.results.some((each) => !isEnded(each.status)) ? LIVE_MS : CALM_MS),
     });
 }

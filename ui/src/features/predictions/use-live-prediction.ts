@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { pathOf } from "@/api/http";
-import { isEnded, predictionQuery, progressQuery } from "@/api/queries";
+import { isEnded, isRefused, predictionQuery, progressQuery } from "@/api/queries";
 import { followStream } from "@/features/predictions/sse";
 
 const POLL_MS = 700;
@@ -66,7 +66,7 @@ export function useLivePrediction(id: string) {
     const visible = useVisible();
     const [streaming, setStreaming] = useState(false);
     const interval = streaming ? POLL_BESIDE_STREAM_MS : POLL_MS;
-    const prediction = useQuery({ ...predictionQuery(id), refetchInterval: (query) => (query.state.data && isEnded(query.state.data.status) ? false : interval) });
+    const prediction = useQuery({ ...predictionQuery(id), refetchInterval: (query) => (isRefused(query.state.error) || (query.state.data && isEnded(query.state.data.status)) ? false : interval) });
     const progress = useQuery({ ...progressQuery(id), enabled: prediction.data !== undefined });
     const under_way = prediction.data !== undefined && !isEnded(prediction.data.status);
     const followed = useStream(id, under_way && visible ? prediction.data?.urls.stream : undefined);

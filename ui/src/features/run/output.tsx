@@ -2,7 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Download, FileDown } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
-import { api } from "@/api/http";
+import { api, OfflineError } from "@/api/http";
 import { predictionQuery } from "@/api/queries";
 import type { Json, Prediction } from "@/api/types";
 import { CopyButton } from "@/components/copy-button";
@@ -10,7 +10,7 @@ import { Alert } from "@/components/ui/bits";
 import { Button } from "@/components/ui/button";
 import { useMessages } from "@/i18n";
 import { cn } from "@/lib/cn";
-import { bytesOf, fileNameFor, kindOf, localLink, nameOfLink } from "@/features/picture/links";
+import { bytesOf, canShow, fileNameFor, kindOf, localLink, nameOfLink } from "@/features/picture/links";
 import type { Making } from "@/features/picture/making";
 import { SaveLink } from "@/features/picture/save-link";
 import { PictureViewer } from "@/features/picture/viewer";
@@ -51,7 +51,8 @@ function useRenewed(output: Json, prediction: string | undefined): Renewed {
             return null;
         }
         last_ms.current = Date.now();
-        const fresh = await api<Prediction>("GET", `/v1/predictions/${encodeURIComponent(prediction)}`).catch(() => null);
+        const fresh = await api<Prediction>("GET", `/v1/predictions/${encodeURIComponent(prediction)}`).catch((error: unknown) => (error instanceof OfflineError ? undefined : null));
+        if (fresh === undefined) return null; // the server is away, which does not say that the file is
         if (fresh) queries.setQueryData(predictionQuery(prediction).queryKey, fresh);
         if (!fresh || fresh.output === null) setGone(true);
         else setRenewed({ of: output, output: fresh.output });
@@ -112,7 +113,7 @@ function Thumbnails({ links, chosen, onChoose }: { links: string[]; chosen: numb
                         onClick={() => onChoose(index)}
                         className={cn("checkerboard block size-16 overflow-hidden rounded-md border-2", index === chosen ? "border-primary" : "border-transparent opacity-80 hover:opacity-100")}
                     >
-                        {kindOf(link) === "picture" ? <img src={localLink(link)} alt="" className="size-full object-cover" /> : <span className="text-xs">{nameOfLink(link)}</span>}
+                        {kindOf(link) === "picture" && canShow(link) ? <img src={localLink(link)} alt="" className="size-full object-cover" /> : <span className="text-xs">{nameOfLink(link)}</span>}
                     </button>
                 </li>
             ))}
@@ -125,7 +126,7 @@ function Files({ links, before, name, onRenew, actions }: { links: string[]; bef
     const [chosen, setChosen] = useState(0);
     const index = Math.min(chosen, links.length - 1);
     const link = links[index]!;
-    const kind = kindOf(link);
+    const kind = canShow(link) ? kindOf(link) : "away";
     const file_name = fileNameFor(link, name, links.length > 1 ? index + 1 : undefined);
     const renew = async () => {
         const fresh = partsOf(await onRenew());
@@ -147,12 +148,27 @@ function Files({ links, before, name, onRenew, actions }: { links: string[]; bef
             )}
             {(kind === "video" || kind === "audio") && <Media link={link} name={file_name} kind={kind} renew={renew} actions={actions?.(link)} />}
             {kind === "file" && <FileOrText link={link} name={file_name} renew={renew} />}
+            {kind === "away" && <Away link={link} />}
             {links.length > 1 && <Thumbnails links={links} chosen={index} onChoose={setChosen} />}
         </div>
     );
 }
 
+/** Another host's file: the page loads nothing from there by itself. */
+function Away({ link }: { link: string }) {
+    const text = useMessages(runMessages);
+    return (
+        <p className="text-sm break-all">
+            {text.away}{" "}
+            <a href={link} target="_blank" rel="noreferrer noopener" className="underline underline-offset-4">
+                {link}
+            </a>
+        </p>
+    );
+}
+
 const TEXT_SHOWN_BYTES = 256 * 1024;
+const DATA_URL_SHOWN = 60;
 
 /** A file of no known ending: its text when it is a short text, and a way to download it. */
 function FileOrText({ link, name, renew }: { link: string; name: string; renew: Renew }) {
@@ -176,7 +192,12 @@ function FileOrText({ link, name, renew }: { link: string; name: string; renew: 
     );
 }
 
-function TextOutput({ text, mono = false }: { text: string; mono?: boolean }) {
+/** JSON with the files in it cut short: they are shown already, and may be megabytes of letters. */
+function shortJson(value: Json): string {
+    return JSON.stringify(value, (_key, each: unknown) => (typeof each === "string" && each.startsWith("data:") && each.length > DATA_URL_SHOWN ? `${each.slice(0, DATA_URL_SHOWN)}…` : each), 2);
+}
+
+function TextOutput({ text, mono = false, shown = text }: { text: string; mono?: boolean; shown?: string }) {
     const words = useMessages(runMessages);
     return (
         <div className="relative rounded-lg border bg-card">
@@ -184,7 +205,7 @@ function TextOutput({ text, mono = false }: { text: string; mono?: boolean }) {
                 <CopyButton text={text} label={words.copy_text} />
             </div>
             <pre tabIndex={0} aria-label={words.text} className={cn("max-h-[70vh] overflow-auto p-4 pr-14 text-sm break-words whitespace-pre-wrap", mono ? "font-mono" : "font-sans text-base")}>
-                {text}
+                {shown}
             </pre>
         </div>
     );
@@ -202,7 +223,7 @@ export function OutputView({ output: given, before, name = "mimeo", prediction, 
         <div className="space-y-3">
             {gone && <Alert tone="warning">{text.expired}</Alert>}
             <Files links={parts.links} before={before} name={base} onRenew={renew} actions={actions} />
-            {parts.rest !== undefined && <TextOutput text={JSON.stringify(parts.rest, null, 2)} mono />}
+            {parts.rest !== undefined && <TextOutput text={JSON.stringify(parts.rest, null, 2)} shown={shortJson(parts.rest)} mono />}
         </div>
     );
 }

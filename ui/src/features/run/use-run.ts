@@ -3,7 +3,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useReducer, useRef } from "react";
 import { api, ApiError } from "@/api/http";
-import { cancelPrediction, FROM_PAGE, isEnded, predictionQuery, progressQuery } from "@/api/queries";
+import { cancelPrediction, FROM_PAGE, isEnded, isRefused, predictionQuery, progressQuery } from "@/api/queries";
 import type { Prediction } from "@/api/types";
 import { forgetUploads, prepareInput, withPatience, type InputValues, type OnWait } from "@/features/run/prepare";
 import { keepRun, keptRun, reduceRun, stateOf, type RunPhase, type RunState } from "@/features/run/run-state";
@@ -42,7 +42,7 @@ export function useRun(key: string): Run {
     const attempt = useRef(0);
     const stop = useRef<AbortController | null>(null);
     const id = phase.kind === "following" ? phase.id : null;
-    const prediction = useQuery({ ...predictionQuery(id ?? ""), enabled: id !== null, refetchInterval: (query) => followEvery(query.state.data) });
+    const prediction = useQuery({ ...predictionQuery(id ?? ""), enabled: id !== null, refetchInterval: (query) => !isRefused(query.state.error) && followEvery(query.state.data) });
     const followed = id !== null && prediction.data !== undefined && !isEnded(prediction.data.status);
     const progress = useQuery({ ...progressQuery(id ?? ""), enabled: followed });
 

@@ -84,7 +84,7 @@ export const settingsMessages = defineMessages({
         list: "Phím tắt dùng được trên trang này",
         pictures: "Ảnh",
         making: "Ảnh mang theo cách tạo ra nó",
-        making_help: "Máy chủ ghi mô hình, phiên bản, dữ liệu vào và seed vào ảnh nó tạo (văn bản PNG hoặc XMP). Thả ảnh như vậy vào trang, biểu mẫu sẽ được khôi phục. Hình ảnh nhìn thấy không thay đổi. Tệp bạn đưa vào và dữ liệu bí mật không bao giờ được ghi.",
+        making_help: "Máy chủ ghi mô hình, phiên bản, đầu vào và seed vào ảnh nó tạo (văn bản PNG hoặc XMP). Thả ảnh như vậy vào trang, biểu mẫu sẽ được khôi phục. Hình ảnh nhìn thấy không thay đổi. Tệp bạn đưa vào và đầu vào bí mật không bao giờ được ghi.",
         making_off: "Điều này do máy chủ quyết định. Để tắt, hãy khởi động nó bằng:",
         session: "Phiên của bạn",
         account: "Tài khoản",

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useLocation, useRouter } from "@tanstack/react-router";
 import { WifiOff } from "lucide-react";
 import { useEffect, useSyncExternalStore } from "react";
+import { useWaitingForChunk } from "@/api/chunks";
 import { OfflineError } from "@/api/http";
 import { useMessages } from "@/i18n";
 import { commonMessages } from "@/i18n/common";
@@ -14,7 +15,7 @@ export const CONTENT_ID = "content";
 /** Put the focus on the page's heading, so that a screen reader begins there; on the content when it has none. */
 export function focusContent(): void {
     const content = document.getElementById(CONTENT_ID);
-    const heading = content?.querySelector("h1");
+    const heading = content?.querySelector<HTMLElement>("h1, [role=heading][aria-level=\"1\"]");
     if (heading && !heading.hasAttribute("tabindex")) {
         heading.tabIndex = -1;
         heading.style.outline = "none"; // it takes no keys: a ring around it would say that it does
@@ -56,7 +57,9 @@ function useOffline(): boolean {
 /** Always there, so that assistive technology hears it change; seen only while the server is away. */
 export function OfflineBanner() {
     const text = useMessages(commonMessages);
-    const offline = useOffline();
+    const waits_for_answer = useOffline();
+    const waits_for_page = useWaitingForChunk();
+    const offline = waits_for_answer || waits_for_page;
     return (
         <div role="status" className="sticky top-14 z-30">
             {offline && (

@@ -68,7 +68,7 @@ export const signInMessages = defineMessages({
         checking: "Đang đăng nhập…",
         link_works: "Đang đăng nhập bằng liên kết của bạn…",
         wrong: "Máy chủ không biết token này. Có thể token bị gõ sai, đã bị thu hồi hoặc hết hạn.",
-        offline: "Máy chủ không trả lời. Máy chủ có đang chạy và đây có đúng địa chỉ không?",
+        offline: "Máy chủ không phản hồi. Máy chủ có đang chạy và đây có đúng địa chỉ không?",
         slow: "Thử quá nhiều lần. Hãy đợi một phút rồi thử lại.",
         other: "Không thành công.",
         code: "Liên kết này không còn dùng được: mỗi liên kết chỉ dùng một lần, trong vòng một giờ. Cách lấy liên kết mới ở bên dưới.",

@@ -48,14 +48,15 @@ function TokenRow({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
         <tr className="align-top">
             <th scope="row" className="min-w-36">
                 <span className="break-words">{token.name || "–"}</span>
+                <code className="block text-xs font-normal text-muted-foreground">
+                    <span className="sr-only">{text.starts} </span>
+                    {token.starts}…
+                </code>
                 <span className="mt-1 flex flex-wrap gap-1">
                     {token.current && <Badge tone="primary">{text.this_session}</Badge>}
                     {token.session && !token.current && <Badge tone="outline">{text.from_link}</Badge>}
                 </span>
             </th>
-            <td>
-                <code className="text-[0.8125rem] whitespace-nowrap">{token.starts}…</code>
-            </td>
             <td>
                 <span className="flex flex-wrap gap-1">
                     {SCOPES.filter((scope) => token.scopes.includes(scope)).map((scope) => (
@@ -92,7 +93,7 @@ function TokenTable({ tokens, onRevoke }: { tokens: Token[]; onRevoke: (token: T
             <Table label={text.list}>
                 <thead>
                     <tr>
-                        {([text.name, text.starts, text.scopes, text.limits, text.created, text.used, text.expires] as const).map((head) => (
+                        {([text.name, text.scopes, text.limits, text.created, text.used, text.expires] as const).map((head) => (
                             <th key={head} scope="col">
                                 {head}
                             </th>
