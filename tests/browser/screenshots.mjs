@@ -13,15 +13,46 @@ if (parts_folder) mkdirSync(parts_folder, { recursive: true });
 const hooks = await receiver();
 const server = await startServer({ allowPrivate: true });
 const browser = await launch();
-const made = await fill(server, { webhook: hooks.url, upscale: true, photo: await photo(browser, 480) });
+const small = await photo(browser, 480);
+const made = await fill(server, { webhook: hooks.url, upscale: true, photo: small });
+
+async function choose(page, count = 1) {
+    await page.locator("main input[type=file]").first().setInputFiles(Array.from({ length: count }, (_, i) => ({ name: `allium-${i + 1}.jpg`, mimeType: "image/jpeg", buffer: small })));
+    await page.waitForTimeout(400);
+}
+
+/** Run with Ctrl+Enter, and wait for a result to look at. */
+async function run(page) {
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("link", { name: /Download/ }).or(page.getByRole("button", { name: /Download/ })).first().waitFor({ timeout: 90_000 });
+    await page.waitForTimeout(800);
+}
+
+async function chooseAndRun(page) {
+    await choose(page);
+    await run(page);
+}
+
+/** A stroke over the flower. */
+async function paint(page) {
+    await choose(page);
+    const stage = page.locator("main canvas").last();
+    await stage.waitFor();
+    await stage.scrollIntoViewIfNeeded();
+    const box = await stage.boundingBox();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + box.height * 0.35);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.45, { steps: 8 });
+    await page.mouse.up();
+}
 
 const routes = {
-    home: { path: `/?tab=remove-background&from=${made.picture}`, ready: (page) => page.locator("main img").first().waitFor({ timeout: 5000 }).catch(() => undefined) },
-    upscale: { path: "/?tab=upscale" },
-    inpaint: { path: "/?tab=inpaint" },
+    home: { path: "/?tab=remove-background", ready: chooseAndRun },
+    upscale: { path: "/?tab=upscale", ready: choose },
+    inpaint: { path: "/?tab=inpaint", ready: paint },
     explore: { path: "/explore" },
-    model: { path: `/nightmareai/real-esrgan?from=${made.large}` },
-    "model-api": { path: "/nightmareai/real-esrgan?tab=api" },
+    model: { path: `/bria/remove-background?from=${made.picture}`, ready: run },
+    "model-api": { path: `/nightmareai/real-esrgan?tab=api&from=${made.large}` },
     "model-examples": { path: "/black-forest-labs/flux-schnell?tab=examples" },
     "model-versions": { path: "/nightmareai/real-esrgan?tab=versions" },
     "model-readme": { path: "/nightmareai/real-esrgan?tab=readme" },
@@ -29,7 +60,7 @@ const routes = {
     prediction: { path: `/p/${made.picture}` },
     "prediction-failed": { path: `/p/${made.failed}` },
     compare: { path: `/compare?from=${made.large}` },
-    batch: { path: "/batch" },
+    batch: { path: "/batch", ready: (page) => choose(page, 3) },
     files: { path: "/files" },
     deployments: { path: "/deployments" },
     webhooks: { path: "/webhooks" },
