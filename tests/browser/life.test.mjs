@@ -46,6 +46,30 @@ pageTest("a run shows its steps and is canceled by the button, and by Escape", a
     }
 });
 
+pageTest("a cancel while the answer to the create is still on its way cancels what the server has made", async (t) => {
+    const page = await visitor(t, browser, server);
+    let made, letGo;
+    const held = new Promise((resolve) => { letGo = resolve; });
+    const taken = new Promise((resolve) => {
+        void page.route("**/v1/predictions", async (route) => {
+            if (route.request().method() !== "POST") return route.continue();
+            const answer = await route.fetch();
+            made = (await answer.json()).id;
+            resolve();
+            await held;
+            await route.fulfill({ response: answer }).catch(() => undefined); // the page may have given up waiting for it
+        });
+    });
+    await page.goto("/test/sleep");
+    await main(page).getByRole("textbox", { name: "Seconds" }).fill(LONG_S);
+    await runButton(page).click();
+    await taken;
+    await page.keyboard.press("Escape");
+    letGo();
+    await eventually("it is canceled", async () => (await statusOf(made)) === "canceled");
+    await eventually("it can be run again", () => runButton(page).isEnabled());
+});
+
 pageTest("what waits says so, and in which place", async (t) => {
     const page = await visitor(t, browser, server);
     const others = [];

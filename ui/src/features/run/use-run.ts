@@ -76,7 +76,13 @@ export function useRun(key: string): Run {
                 const prepared = await prepareInput(input, (done, total) => dispatch({ kind: "sent", attempt: mine, done, total }), controller.signal, onWait);
                 // With a key of its own the create may be repeated after a lost connection: it is one prediction all the same.
                 const headers = { ...FROM_PAGE, "Idempotency-Key": randomKey() };
-                const created = await withPatience(() => api<Prediction>("POST", "/v1/predictions", { body: { version, input: prepared }, headers, signal: controller.signal }), controller.signal, onWait);
+                // Once sent it is not cut off: the server may have it already, and what is not wanted any more is canceled by its id.
+                const created = await withPatience(() => api<Prediction>("POST", "/v1/predictions", { body: { version, input: prepared }, headers }), controller.signal, onWait);
+                if (controller.signal.aborted) {
+                    void withPatience(() => cancelPrediction(created.id)).catch(() => undefined);
+                    dispatch({ kind: "stopped", attempt: mine });
+                    return;
+                }
                 queries.setQueryData(predictionQuery(created.id).queryKey, created);
                 if (mine === attempt.current) keepRun(key, created.id);
                 dispatch({ kind: "created", attempt: mine, id: created.id });
