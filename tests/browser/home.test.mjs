@@ -189,6 +189,7 @@ pageTest("a big picture is reduced in the browser only when that is asked for", 
     assert.equal(Math.max(reduced.width, reduced.height), 2048);
     await choose(page, small);
     await box.waitFor({ state: "detached" });
+    await page.getByText("Refused by the test.").waitFor({ state: "detached" }); // it was said of the other picture
 });
 
 pageTest("what is no picture is refused before it is sent, and a run without one says what is missing", async (t) => {

@@ -121,6 +121,8 @@ export function useTool(tab: Tab, api_function: ApiFunction, fields: InputField[
         if (!image_input) return;
         setErrors(undefined);
         setReduce(false);
+        // What was said of the picture before would seem to be about this one.
+        if (run.state.kind === "refused" || (run.state.kind === "ended" && run.state.prediction.status !== "succeeded")) run.reset();
         patchForm(tab.name, { [image_input]: next ?? undefined, ...(tab.mask ? { [tab.mask]: undefined } : {}) });
     };
     const setMask = (next: File | null) => {
