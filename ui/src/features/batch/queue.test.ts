@@ -1,4 +1,4 @@
-// @vitest-environment node
+// The queue of a batch: how many at once, waiting as a 429 says, cancel, retry. (In jsdom, which has a File on every Node.js.)
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "@/api/http";
 import type { Prediction } from "@/api/types";
