@@ -6,7 +6,7 @@ import { build } from "../tests/api/server.mjs";
 import { launch, openPage, root, startServer } from "../tests/browser/harness.mjs";
 
 const rounds = Number(process.argv[2] ?? 5);
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Load "/" in a new context (or again in the same one); bytes received and milliseconds until the picture can be chosen. */
 async function visit(page) {
