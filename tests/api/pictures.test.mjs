@@ -7,16 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { deflateSync } from "node:zlib";
 import { PIXEL, Server, build, root } from "./server.mjs";
-
-// Of PNG chunks; node has it in zlib only from version 20 on, and Debian 12 has 18.
-function crc32(bytes) {
-    let crc = 0xffffffff;
-    for (const byte of bytes) {
-        crc ^= byte;
-        for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-    }
-    return (crc ^ 0xffffffff) >>> 0;
-}
+import { crc32 } from "./crc32.mjs";
 
 const weights = process.env.MIMEO_WEIGHTS ?? join(root, ".mimeo/weights");
 const require = createRequire(import.meta.url);

@@ -1,5 +1,6 @@
 // Lists of predictions by model, status, token and limit, the header that keeps their data, and the removal of data.
 import assert from "node:assert/strict";
+import { File } from "node:buffer";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
